@@ -1,0 +1,214 @@
+//! Looking for a document at one place: the request, what counts as a miss, and the trace of it.
+
+use ::http::{HeaderName, HeaderValue, Response};
+use bytes::Bytes;
+
+use super::{DiscoveryError, Fault, TraceStep};
+use crate::{
+    answer, endpoint,
+    http::{self, HttpClient, SendError},
+    json::{Object, ObjectError},
+    metadata::{AuthorizationServerMetadata, DocumentError},
+};
+
+const RESOURCE: &str = "protected_resource_metadata";
+const SERVER: &str = "authorization_server_metadata";
+const ASSUMED: &str = "legacy_endpoints";
+
+/// A place where a document may be.
+pub(super) struct Place {
+    step: &'static str,
+    url: String,
+    rule: &'static str,
+    blame: Fault,
+    /// The server said that the document is here, so that a miss is an error.
+    advertised: bool,
+    /// Asked for in the way of 2025-03-26.
+    legacy: bool,
+}
+
+impl Place {
+    pub(super) fn advertised_resource(url: &str) -> Self {
+        let rule = "resource_metadata of the challenge (RFC 9728 §5.1)";
+        Self { advertised: true, ..Self::resource(url.to_owned(), rule) }
+    }
+
+    pub(super) fn resource(url: String, rule: &'static str) -> Self {
+        let blame = Fault::Server;
+        Self { step: RESOURCE, url, rule, blame, advertised: false, legacy: false }
+    }
+
+    pub(super) fn server(url: String, rule: &'static str) -> Self {
+        let blame = Fault::AuthorizationServer;
+        Self { step: SERVER, url, rule, blame, advertised: false, legacy: false }
+    }
+
+    pub(super) fn legacy_server(url: String, rule: &'static str) -> Self {
+        Self { legacy: true, ..Self::server(url, rule) }
+    }
+
+    fn shown(&self) -> String {
+        endpoint::without_query(&self.url)
+    }
+
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let version = HeaderName::from_static("mcp-protocol-version");
+        let asked = (version, HeaderValue::from_static("2025-03-26"));
+        if self.legacy { vec![asked] } else { Vec::new() }
+    }
+
+    fn invalid(&self, reason: impl Into<String>) -> DiscoveryError {
+        DiscoveryError::MetadataInvalid { url: self.shown(), reason: reason.into() }
+    }
+
+    /// A guess that was wrong; an error where it was no guess.
+    fn miss<T>(&self, why: impl Into<String>) -> Result<Found<T>, DiscoveryError> {
+        if self.advertised { Err(self.invalid(why)) } else { Ok(Found::Miss(why.into())) }
+    }
+
+    fn fault(&self, error: &DiscoveryError) -> Fault {
+        match error {
+            DiscoveryError::Send { source: SendError::Blocked(_), .. } => Fault::Policy,
+            DiscoveryError::Send { .. } => Fault::Network,
+            _ => self.blame,
+        }
+    }
+}
+
+/// What there is at a place.
+enum Found<T> {
+    Document(T),
+    Miss(String),
+}
+
+/// The search so far.
+pub(super) struct Look<'a, H> {
+    http: &'a H,
+    trace: Vec<TraceStep>,
+}
+
+impl<'a, H: HttpClient> Look<'a, H> {
+    pub(super) fn new(http: &'a H) -> Self {
+        Self { http, trace: Vec::new() }
+    }
+
+    pub(super) fn into_trace(self) -> Vec<TraceStep> {
+        self.trace
+    }
+
+    /// Looks for a document; `None` is a miss.
+    pub(super) async fn at<T>(
+        &mut self,
+        place: &Place,
+        read: impl Fn(&Object) -> Result<Option<T>, DocumentError>,
+    ) -> Result<Option<T>, DiscoveryError> {
+        let reading = |object: &Object| read(object).map_err(|e| place.invalid(e.to_string()));
+        self.look(place, reading).await
+    }
+
+    /// Looks for the metadata of one of these issuers, with PKCE; `None` is a miss.
+    pub(super) async fn at_server(
+        &mut self,
+        place: &Place,
+        issuers: &[&str],
+    ) -> Result<Option<AuthorizationServerMetadata>, DiscoveryError> {
+        self.look(place, |object| read_server(place, issuers, object)).await
+    }
+
+    /// Notes that the fixed endpoints of 2025-03-26 are taken for granted.
+    pub(super) fn assume(&mut self, origin: &str) {
+        self.trace.push(TraceStep {
+            step: ASSUMED,
+            url: origin.to_owned(),
+            status: None,
+            outcome: "assumed /authorize, /token and /register".to_owned(),
+            rule: "no metadata anywhere: the fixed endpoints (MCP 2025-03-26)".to_owned(),
+            fault: None,
+        });
+    }
+
+    async fn look<T>(
+        &mut self,
+        place: &Place,
+        read: impl Fn(&Object) -> Result<Option<T>, DiscoveryError>,
+    ) -> Result<Option<T>, DiscoveryError> {
+        let fetched = http::get(self.http, &place.url, &place.headers()).await;
+        let status = fetched.result.as_ref().ok().map(|response| response.status().as_u16());
+        for (url, status) in &fetched.redirects {
+            self.push(place, url, Some(*status), "redirected".to_owned(), None);
+        }
+        let url = fetched.url;
+        let found = document(place, fetched.result, read);
+        let (outcome, fault) = match &found {
+            Ok(Found::Document(_)) => ("found".to_owned(), None),
+            Ok(Found::Miss(why)) => (format!("miss: {why}"), None),
+            Err(error) => (format!("failed: {error}"), Some(place.fault(error))),
+        };
+        self.push(place, &url, status, outcome, fault);
+        match found? {
+            Found::Document(document) => Ok(Some(document)),
+            Found::Miss(_) => Ok(None),
+        }
+    }
+
+    fn push(
+        &mut self,
+        place: &Place,
+        url: &str,
+        status: Option<u16>,
+        outcome: String,
+        fault: Option<Fault>,
+    ) {
+        let (url, rule) = (endpoint::without_query(url), place.rule.to_owned());
+        self.trace.push(TraceStep { step: place.step, url, status, outcome, rule, fault });
+    }
+}
+
+/// Reads an answer: a document, a miss, or a failure that ends the search.
+fn document<T>(
+    place: &Place,
+    result: Result<Response<Bytes>, SendError>,
+    read: impl Fn(&Object) -> Result<Option<T>, DiscoveryError>,
+) -> Result<Found<T>, DiscoveryError> {
+    if endpoint::parse(&place.url).is_none() {
+        return place.miss("not a plain http or https address");
+    }
+    let response = match result {
+        Ok(response) => response,
+        Err(SendError::TooLarge(_)) => return place.miss("the answer is too large"),
+        Err(source) => return Err(DiscoveryError::Send { url: place.shown(), source }),
+    };
+    let status = response.status().as_u16();
+    if answer::is_transient(response.status()) {
+        return Err(DiscoveryError::Unavailable { url: place.shown(), status });
+    }
+    if !response.status().is_success() {
+        return place.miss(format!("status {status}"));
+    }
+    match Object::parse(response.body()) {
+        Ok(object) => match read(&object)? {
+            Some(document) => Ok(Found::Document(document)),
+            None => place.miss("other JSON than the metadata"),
+        },
+        Err(ObjectError::NotAnObject) => place.miss("not a JSON object"),
+        Err(error @ ObjectError::Duplicate) => Err(place.invalid(error.to_string())),
+    }
+}
+
+fn read_server(
+    place: &Place,
+    issuers: &[&str],
+    object: &Object,
+) -> Result<Option<AuthorizationServerMetadata>, DiscoveryError> {
+    match AuthorizationServerMetadata::read(object, issuers) {
+        Ok(Some(server)) if !server.supports_pkce() => {
+            Err(DiscoveryError::PkceUnsupported { issuer: server.issuer })
+        }
+        Ok(found) => Ok(found),
+        Err(DocumentError::Issuer(found)) => {
+            let expected = issuers.first().copied().unwrap_or_default().to_owned();
+            Err(DiscoveryError::IssuerMismatch { url: place.shown(), expected, found })
+        }
+        Err(error @ DocumentError::Invalid(_)) => Err(place.invalid(error.to_string())),
+    }
+}
