@@ -1,0 +1,44 @@
+//! Keyway's database: one API over SQLite and PostgreSQL, with secrets sealed at this door.
+//!
+//! There is one SQL text for both, with `$1…$n`, and one [`Database`] over the two pools. Above
+//! this crate no secret is sealed, below it none is readable. Nothing here speaks OAuth or HTTP,
+//! and no transaction lives longer than the call that opened it.
+
+mod dispatch;
+
+mod authorization_sessions;
+pub mod browser_sessions;
+mod canary;
+mod client;
+mod clocked;
+pub mod connectors;
+mod database;
+pub mod error;
+pub mod grants;
+mod headers;
+mod listen;
+mod migrate;
+pub mod notify;
+mod open;
+pub mod registrations;
+mod rows;
+pub mod seal;
+mod sealed;
+mod serve_lock;
+pub mod service_keys;
+pub mod tool_lists;
+mod transaction;
+mod users;
+
+pub use browser_sessions::{BrowserSession, BrowserSessionKind};
+pub use connectors::{ChangedConnector, ConnectorUpdate, HeaderEdit, SecretEdit};
+pub use database::Database;
+pub use error::Error;
+pub use grants::{GrantFacts, RefreshedTokens};
+pub use notify::Change;
+pub use open::Options;
+pub use registrations::RegistrationScope;
+pub use seal::{DerivedKey, KeyRing, KeyRingError};
+pub use serve_lock::ServeLock;
+pub use service_keys::ServiceKeyRow;
+pub use tool_lists::ToolList;

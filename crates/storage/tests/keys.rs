@@ -1,0 +1,103 @@
+//! Keys: the canary, missing keys, rotation, and sealed values in the wrong place.
+
+use keyway_model::{AuthType, ConnectorKey, ConnectorState, Random};
+use keyway_storage::{Database, Error, KeyRing, Options};
+use secrecy::ExposeSecret;
+
+use crate::bench::{Bench, ana, bob, on_both};
+
+fn key(seed: u64, id: &str) -> String {
+    let text = KeyRing::generate(&Random::seeded(seed));
+    format!("{id}:{}", text.split_once(':').unwrap().1)
+}
+
+async fn with_keys(bench: &Bench, keys: &str) -> Database {
+    let keys = KeyRing::parse(keys).unwrap();
+    Database::open(Options { keys, ..bench.options.clone() }).await.unwrap()
+}
+
+on_both! {
+    async fn a_wrong_key_is_told_at_start_from_a_damaged_row(bench) {
+        with_keys(bench, &key(10, "k")).await.check_keys().await.unwrap();
+        with_keys(bench, &key(10, "k")).await.check_keys().await.unwrap();
+        let refused = with_keys(bench, &key(11, "k")).await.check_keys().await;
+        assert!(matches!(refused, Err(Error::WrongKey { key_id }) if key_id == "k"));
+    }
+
+    async fn a_key_that_is_still_needed_is_missed_at_start(bench) {
+        let connector = bench.new_connector(&ana(), "notes", AuthType::Headers);
+        let old = with_keys(bench, &key(10, "old")).await;
+        old.insert_connector(&connector, &[("X".into(), "canary".into())], None).await.unwrap();
+        assert_eq!(old.sealed_value_counts().await.unwrap(), [("old".to_owned(), 1)]);
+        let new = with_keys(bench, &key(11, "new")).await;
+        let refused = new.check_keys().await;
+        assert!(matches!(refused, Err(Error::KeyMissing { key_id }) if key_id == "old"));
+        let refused = new.header_values(&ana(), connector.id).await;
+        assert!(matches!(refused, Err(Error::Unsealing { .. })));
+        let both = with_keys(bench, &format!("{},{}", key(11, "new"), key(10, "old"))).await;
+        both.check_keys().await.unwrap();
+        let values = both.header_values(&ana(), connector.id).await.unwrap();
+        assert_eq!(values[0].1.expose_secret(), "canary");
+        old.delete_connector(&ana(), connector.id).await.unwrap();
+        new.check_keys().await.unwrap();
+    }
+
+    async fn a_sealed_value_that_was_moved_does_not_open(bench) {
+        let database = &bench.database;
+        let first = bench.connector().await;
+        let second = bench.new_connector(&bob(), "notes", AuthType::OAuth);
+        database.insert_connector(&second, &[], None).await.unwrap();
+        bench.sign_in(&first).await;
+        bench.sign_in(&second).await;
+        bench
+            .behind(
+                "UPDATE grants SET access_token = (SELECT access_token FROM grants AS other
+                WHERE other.user_id = 'ana') WHERE user_id = 'bob'",
+            )
+            .await;
+        let refused = database.grant(&bob(), second.id).await;
+        assert!(matches!(
+            refused,
+            Err(Error::Unsealing { table: "grants", column: "access_token", row }) if row == second.id.to_string()
+        ));
+        database.grant(&ana(), first.id).await.unwrap().unwrap();
+        bench.behind("UPDATE grants SET access_token = refresh_token WHERE user_id = 'ana'").await;
+        assert!(matches!(database.grant(&ana(), first.id).await, Err(Error::Unsealing { .. })));
+    }
+
+    async fn a_header_s_value_opens_under_its_own_name_alone(bench) {
+        let connector = bench.new_connector(&ana(), "notes", AuthType::Headers);
+        let headers = [("A".into(), "canary".into()), ("B".into(), "canary".into())];
+        bench.database.insert_connector(&connector, &headers, None).await.unwrap();
+        bench
+            .behind(
+                "UPDATE connector_headers SET value = (SELECT value FROM connector_headers AS other
+                WHERE other.name = 'A') WHERE name = 'B'",
+            )
+            .await;
+        let refused = bench.database.header_values(&ana(), connector.id).await;
+        assert!(matches!(refused, Err(Error::Unsealing { table: "connector_headers", .. })));
+    }
+
+    async fn what_does_not_open_can_still_be_removed(bench) {
+        let connector = bench.connector().await;
+        bench.sign_in(&connector).await;
+        let other = with_keys(bench, &key(11, "new")).await;
+        let state = ConnectorState::SignInRequired;
+        assert!(other.drop_grant(&ana(), connector.id, state, None).await.unwrap().is_none());
+        assert!(bench.database.grant(&ana(), connector.id).await.unwrap().is_none());
+        bench.sign_in(&connector).await;
+        let deleted = other.delete_connector(&ana(), connector.id).await.unwrap();
+        assert!(deleted.expect("it was there").is_none());
+    }
+
+    async fn a_text_that_says_nothing_is_a_corrupt_row(bench) {
+        let connector = bench.connector().await;
+        bench.behind("UPDATE connectors SET state = 'what'").await;
+        let refused = bench.database.connector(&ana(), &ConnectorKey::Id(connector.id)).await;
+        assert!(matches!(
+            refused,
+            Err(Error::Corrupt { table: "connectors", column: "state", row }) if row == connector.id.to_string()
+        ));
+    }
+}

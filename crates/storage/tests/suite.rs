@@ -1,0 +1,20 @@
+//! The storage suite: every query function is run on both databases.
+#![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
+
+mod authorization_sessions;
+mod bench;
+mod browser_sessions;
+mod changes;
+mod connectors;
+mod counting;
+mod errors;
+mod grants;
+mod keys;
+mod leases;
+mod postgres;
+mod registrations;
+mod schema;
+mod service_keys;
+mod sqlite_files;
+mod tool_lists;
+mod users;
