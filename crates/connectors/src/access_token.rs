@@ -1,0 +1,278 @@
+//! The credential of a connector, ready to be attached to a request: from the cache where it is fresh,
+//! else from the database, renewed first where it is about to end.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use keyway_model::{
+    AuthType, Caller, Connector, ConnectorId, ConnectorKey, ConnectorState, Grant, HealthStatus,
+    SignInId, Slug, StateReason, Timestamp, UserId,
+};
+use keyway_storage::Change;
+use secrecy::ExposeSecret;
+use tokio::sync::broadcast::error::RecvError;
+use url::Url;
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    provider::{DbOAuthProvider, Mode},
+    refresh,
+};
+
+/// A connector with everything a request to its server needs.
+pub struct Credential {
+    /// The connector.
+    pub connector: Connector,
+    /// Its URL, admitted and parsed.
+    pub url: Url,
+    /// The headers that authenticate: `Authorization`, or the user's own.
+    pub headers: HeaderMap,
+    /// The access token behind them; `None` for a connector with headers.
+    pub token: Option<TokenFacts>,
+    health: Mutex<HealthStatus>,
+}
+
+/// What is known of an access token, without the token.
+#[derive(Clone, Debug)]
+pub struct TokenFacts {
+    /// The grant's generation it belongs to.
+    pub generation: i64,
+    /// The sign-in it came from.
+    pub sign_in_id: SignInId,
+    /// When it is to be renewed.
+    renew_at: Option<Timestamp>,
+    /// When it is renewed ahead of that, without a call waiting for it.
+    ahead_at: Option<Timestamp>,
+}
+
+impl Credential {
+    fn new(connector: Connector, url: Url, headers: HeaderMap) -> Self {
+        let health = Mutex::new(connector.health.status);
+        Self { connector, url, headers, token: None, health }
+    }
+
+    /// Takes note of how a contact went, and tells whether that is news.
+    pub fn is_news(&self, status: HealthStatus) -> bool {
+        let mut known = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *known, status) != status
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.token.as_ref().and_then(|token| token.renew_at).is_some_and(|due| now >= due)
+    }
+
+    fn is_due_soon(&self, now: Timestamp) -> bool {
+        self.token.as_ref().and_then(|token| token.ahead_at).is_some_and(|soon| now >= soon)
+    }
+}
+
+/// The credentials of connectors in use. Bounded; emptied of a connector whenever its row or its grant
+/// changes, here or in another process.
+pub struct Credentials {
+    held: moka::sync::Cache<ConnectorId, Arc<Credential>>,
+    slugs: moka::sync::Cache<(UserId, Slug), ConnectorId>,
+    changes: AtomicU64,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        const IDLE: Duration = Duration::from_secs(600);
+        const MOST: u64 = 100_000;
+        Self {
+            held: moka::sync::Cache::builder().max_capacity(MOST).time_to_idle(IDLE).build(),
+            slugs: moka::sync::Cache::builder().max_capacity(MOST).time_to_idle(IDLE).build(),
+            changes: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Credentials {
+    /// Drops what is held of a connector.
+    pub fn forget(&self, connector: ConnectorId) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.held.invalidate(&connector);
+    }
+
+    /// Drops everything.
+    pub fn forget_all(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.held.invalidate_all();
+    }
+
+    fn find(&self, user: &UserId, key: &ConnectorKey) -> Option<Arc<Credential>> {
+        let held = match key {
+            ConnectorKey::Id(id) => self.held.get(id),
+            ConnectorKey::Slug(slug) => {
+                let id = self.slugs.get(&(user.clone(), slug.clone()))?;
+                self.held.get(&id).filter(|held| held.connector.slug == *slug)
+            }
+        };
+        held.filter(|held| held.connector.user_id == *user)
+    }
+
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    /// Keeps a credential, unless something changed since it began to be read.
+    fn keep(&self, credential: &Arc<Credential>, changes: u64) {
+        let connector = &credential.connector;
+        let name = (connector.user_id.clone(), connector.slug.clone());
+        self.slugs.insert(name, connector.id);
+        self.held.insert(connector.id, credential.clone());
+        if self.changes() != changes {
+            self.held.invalidate(&connector.id);
+        }
+    }
+}
+
+/// Whether a connector that is marked as refused may be contacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// No: a call is told that a person is needed.
+    Call,
+    /// Yes: the contact is there to find out.
+    Test,
+}
+
+/// The credential of the caller's connector. Warm, it costs no query.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Disabled`], [`Error::SignInRequired`], [`Error::ReauthRequired`],
+/// [`Error::RefreshUnavailable`], [`Error::EgressRefused`].
+pub async fn credential(
+    cx: &Context,
+    caller: &Caller,
+    key: &ConnectorKey,
+    gate: Gate,
+) -> Result<Arc<Credential>> {
+    let now = cx.clock.now();
+    let Some(held) = cx.credentials.find(&caller.user, key) else {
+        return load(cx, caller, key, gate).await;
+    };
+    if !caller.may_use(held.connector.id) {
+        return Err(Error::NotFound);
+    }
+    if held.is_due(now) {
+        return load(cx, caller, key, gate).await;
+    }
+    if let Some(token) = held.token.as_ref().filter(|_| held.is_due_soon(now)) {
+        drop(refresh::begin(cx, &held.connector, token.generation));
+    }
+    Ok(held)
+}
+
+/// The credential to try once more with after the server refused this one.
+pub async fn credential_after_refusal(
+    cx: &Context,
+    refused: &Credential,
+) -> Result<Arc<Credential>> {
+    let Some(token) = &refused.token else {
+        return Err(reject_headers(cx, &refused.connector).await?);
+    };
+    let (connector, url) = (refused.connector.clone(), refused.url.clone());
+    let provider = DbOAuthProvider::new(cx, connector.clone(), Mode::Use);
+    let grant = provider.grant_after_refusal(token.generation).await?;
+    let changes = cx.credentials.changes();
+    let plain = Credential::new(connector, url, refused.headers.clone());
+    let credential = Arc::new(with_token(plain, &grant)?);
+    cx.credentials.keep(&credential, changes);
+    Ok(credential)
+}
+
+async fn reject_headers(cx: &Context, connector: &Connector) -> Result<Error> {
+    let (user, id, reason) = (&connector.user_id, connector.id, StateReason::HeadersRejected);
+    let state = ConnectorState::ReauthRequired;
+    cx.database.set_state(user, id, state, Some(reason), &[]).await?;
+    cx.credentials.forget(id);
+    Ok(Error::ReauthRequired(id, reason))
+}
+
+async fn load(
+    cx: &Context,
+    caller: &Caller,
+    key: &ConnectorKey,
+    gate: Gate,
+) -> Result<Arc<Credential>> {
+    let changes = cx.credentials.changes();
+    let connector = cx.database.connector(&caller.user, key).await?;
+    let connector = connector.filter(|found| caller.may_use(found.id)).ok_or(Error::NotFound)?;
+    check_usable(&connector, gate)?;
+    let url = cx.egress.on_behalf_of(&connector.url).admit(&connector.url)?;
+    let headers = static_headers(cx, &connector).await?;
+    let plain = Credential::new(connector, url, headers);
+    let credential = Arc::new(match plain.connector.auth_type {
+        AuthType::Headers => plain,
+        AuthType::OAuth => {
+            let provider = DbOAuthProvider::new(cx, plain.connector.clone(), Mode::Use);
+            with_token(plain, &*provider.fresh_grant().await?)?
+        }
+    });
+    cx.credentials.keep(&credential, changes);
+    Ok(credential)
+}
+
+fn check_usable(connector: &Connector, gate: Gate) -> Result<()> {
+    if !connector.enabled {
+        return Err(Error::Disabled(connector.id));
+    }
+    match (connector.state, connector.state_reason) {
+        (ConnectorState::SignInRequired, _) => Err(Error::SignInRequired(connector.id)),
+        (ConnectorState::ReauthRequired, reason) if gate == Gate::Call => {
+            Err(Error::ReauthRequired(connector.id, reason.unwrap_or(StateReason::Revoked)))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn static_headers(cx: &Context, connector: &Connector) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in cx.database.header_values(&connector.user_id, connector.id).await? {
+        let name = HeaderName::try_from(name.as_str());
+        let value = HeaderValue::try_from(value.expose_secret());
+        let (Ok(name), Ok(mut value)) = (name, value) else {
+            return Err(Error::Internal("a stored header is not one".into()));
+        };
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// The credential with the grant's access token (RFC 6750 §2.1) beside the user's own headers.
+fn with_token(mut credential: Credential, grant: &Grant) -> Result<Credential> {
+    let text = format!("Bearer {}", grant.access_token.expose_secret());
+    let mut value = HeaderValue::try_from(text)
+        .map_err(|_| Error::Internal("a stored access token does not fit a header".into()))?;
+    value.set_sensitive(true);
+    credential.headers.insert(header::AUTHORIZATION, value);
+    let due = grant.renew_at();
+    let renewable = due.filter(|_| grant.refresh_token.is_some());
+    credential.token = Some(TokenFacts {
+        generation: grant.generation,
+        sign_in_id: grant.sign_in_id,
+        renew_at: renewable.or(grant.expires_at),
+        ahead_at: renewable.map(|due| due.minus(grant.margin())),
+    });
+    Ok(credential)
+}
+
+/// Drops credentials whose rows changed in any process, until the database is closed.
+pub async fn follow_changes(cx: Context) {
+    let mut changes = cx.background.changes();
+    loop {
+        match changes.recv().await {
+            Ok(Change::Connector { connector_id, .. }) => cx.credentials.forget(connector_id),
+            Ok(Change::Everything) | Err(RecvError::Lagged(_)) => cx.credentials.forget_all(),
+            Ok(_) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What is thrown away when its time is over.
+
+use std::time::Duration;
+
+use crate::{context::Context, error::Result};
+
+/// How long an ended sign-in can still be looked at.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Deletes sign-in attempts that ended a day ago, and sessions that are over.
+pub async fn run(cx: &Context) -> Result<()> {
+    let now = cx.background.now().await?;
+    cx.background.delete_expired_authorization_sessions(now.minus(KEPT)).await?;
+    cx.background.delete_expired_browser_sessions(now).await?;
+    Ok(())
+}

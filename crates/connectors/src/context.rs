@@ -1,0 +1,138 @@
+//! What every use case is given: the database, the way out, the time, the randomness, the keys.
+
+use std::{ops::Deref, sync::Arc};
+
+use keyway_model::{Clock, Random};
+use keyway_oauth::state::StateKey;
+use keyway_storage::Database;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::{access_token::Credentials, egress::Egress, refresh::Flights};
+
+/// Decisions of the operator that use cases depend on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where browsers and authorization servers find Keyway.
+    pub public_url: PublicUrl,
+    /// Whether there is one user, on this machine, who needs no proof.
+    pub single_user: bool,
+    /// Who shares a dynamic registration.
+    pub registration: RegistrationMode,
+    /// The client id for servers that take metadata documents, if it can be fetched by them.
+    pub client_metadata_url: Option<String>,
+    /// The origins that may embed the page and be told the outcome of a sign-in.
+    pub host_origins: Vec<String>,
+}
+
+/// Who shares a dynamic registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationMode {
+    /// Each connector has its own, so that servers with one grant per client sign nobody else out.
+    PerConnector,
+    /// All connectors of one issuer share one.
+    PerIssuer,
+}
+
+/// Keyway's own origin: scheme, host and port without a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    origin: String,
+    url: Url,
+}
+
+impl PublicUrl {
+    /// Takes the origin of the URL.
+    pub fn new(url: Url) -> Self {
+        Self { origin: url.origin().ascii_serialization(), url }
+    }
+
+    /// The origin as browsers write it, without a trailing slash.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The parsed URL.
+    pub fn as_url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether browsers reach Keyway by https, so that cookies can be `__Host-`.
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// The address of a path of Keyway's own, which starts with a slash.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+}
+
+/// The parts from which a context is made.
+pub struct Parts {
+    /// The database; its queries count as made for a request.
+    pub database: Database,
+    /// The way out.
+    pub egress: Egress,
+    /// The time.
+    pub clock: Clock,
+    /// The randomness.
+    pub random: Random,
+    /// The keys that sign the state; the first one signs.
+    pub state_keys: Vec<StateKey>,
+    /// The operator's decisions.
+    pub settings: Settings,
+}
+
+/// What every use case is given. Cheap to clone.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+/// The inside of a [`Context`].
+pub struct Inner {
+    /// The database; its queries count as made for a request.
+    pub database: Database,
+    /// The same database; its queries count as made in the background.
+    pub background: Database,
+    /// The way out.
+    pub egress: Egress,
+    /// The time.
+    pub clock: Clock,
+    /// The randomness.
+    pub random: Random,
+    /// The keys that sign the state; the first one signs.
+    pub state_keys: Vec<StateKey>,
+    /// The operator's decisions.
+    pub settings: Settings,
+    /// Work that outlives the request that wanted it; the process waits for it before it ends.
+    pub tasks: TaskTracker,
+    /// The ready-made credentials of connectors in use.
+    pub credentials: Credentials,
+    pub(crate) flights: Flights,
+}
+
+impl Context {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner {
+            background: parts.database.for_background(),
+            database: parts.database,
+            egress: parts.egress,
+            clock: parts.clock,
+            random: parts.random,
+            state_keys: parts.state_keys,
+            settings: parts.settings,
+            tasks: TaskTracker::new(),
+            credentials: Credentials::default(),
+            flights: Flights::default(),
+        }))
+    }
+}
+
+impl Deref for Context {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

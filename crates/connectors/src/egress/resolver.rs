@@ -1,0 +1,111 @@
+//! The resolver behind each HTTP client: it hands on only addresses that the client's class admits, so
+//! that what was checked is what is connected to.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use thiserror::Error;
+
+use super::{
+    address::{is_metadata, is_public},
+    rule::AllowRule,
+};
+
+const DNS_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Which addresses a client may connect to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Public addresses.
+    Public,
+    /// The addresses that the operator's rules name for the host.
+    Allowed,
+    /// Loopback addresses.
+    Loopback,
+}
+
+/// A name that resolves to an address it must not resolve to.
+#[derive(Clone, Debug, Error)]
+#[error("the host resolves to an address that is not allowed")]
+pub(super) struct AddressRefused;
+
+#[derive(Clone)]
+pub(super) struct GuardedResolver {
+    pub(super) class: Class,
+    pub(super) rules: Arc<[AllowRule]>,
+}
+
+impl GuardedResolver {
+    fn admits(&self, host: &str, address: IpAddr) -> bool {
+        if is_metadata(address) {
+            return false;
+        }
+        match self.class {
+            Class::Public => is_public(address),
+            Class::Loopback => address.is_loopback(),
+            Class::Allowed => {
+                self.rules.iter().any(|rule| rule.names_host(host) && rule.admits_address(address))
+            }
+        }
+    }
+
+    /// All addresses of the host; none if a single one of them is not admitted.
+    pub(super) async fn addresses(
+        &self,
+        host: &str,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        let lookup = tokio::time::timeout(DNS_TIMEOUT, tokio::net::lookup_host((host, 0)));
+        let found: Vec<SocketAddr> =
+            lookup.await.map_err(|_| "the name server is silent")??.collect();
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        if found.iter().any(|found| !self.admits(&name, found.ip())) {
+            return Err(Box::new(AddressRefused));
+        }
+        Ok(found)
+    }
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolver = self.clone();
+        Box::pin(async move {
+            let addresses = resolver.addresses(name.as_str()).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolver(class: Class, rules: &[&str]) -> GuardedResolver {
+        GuardedResolver { class, rules: rules.iter().map(|rule| rule.parse().unwrap()).collect() }
+    }
+
+    #[tokio::test]
+    async fn a_public_client_does_not_connect_to_a_name_of_this_machine() {
+        let refused = resolver(Class::Public, &[]).addresses("localhost").await.unwrap_err();
+        assert!(refused.is::<AddressRefused>());
+    }
+
+    #[tokio::test]
+    async fn a_rule_admits_only_addresses_of_its_network() {
+        let wrong = resolver(Class::Allowed, &["localhost=10.0.0.0/8"]);
+        assert!(wrong.addresses("localhost").await.is_err());
+        let right = resolver(Class::Allowed, &["localhost"]);
+        assert!(!right.addresses("localhost").await.unwrap().is_empty());
+    }
+
+    #[test]
+    fn no_class_admits_a_metadata_service() {
+        let address = "169.254.169.254".parse().unwrap();
+        for class in [Class::Public, Class::Allowed, Class::Loopback] {
+            assert!(!resolver(class, &["metadata"]).admits("metadata", address));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Keyway's use cases: add a connector, sign in, keep its token fresh, sign out. Everything here takes
+//! the [`Context`] first and names the caller; nothing here knows routes, statuses or pages.
+//!
+//! [`DbOAuthProvider`] holds the OAuth side of one connector together. [`access_token`] is the way a
+//! call gets its credential, [`egress`] the only way anything leaves the process.
+
+pub mod access_token;
+pub mod callback;
+pub mod cleanup;
+mod clients;
+pub mod contact;
+pub mod context;
+pub mod egress;
+pub mod error;
+mod exchange;
+pub mod launch;
+pub mod probe;
+pub mod provider;
+mod refresh;
+pub mod registry;
+pub mod sign_in;
+pub mod sign_out;
+mod tokens;
+pub mod upstream;
+mod validate;
+
+pub use clients::client_metadata_document;
+pub use context::{Context, Parts, PublicUrl, RegistrationMode, Settings};
+pub use error::{Error, Result};
+pub use provider::{DbOAuthProvider, Mode};
