@@ -1,0 +1,97 @@
+//! How a caller is told that a person is needed: in the words of the protocol where it speaks it, so
+//! that the model and the user see it, else as an error that the server turns into a problem document.
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+use keyway_connectors::{Error as UseCaseError, egress::Body};
+use keyway_model::ConnectorId;
+use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    error::{Error, Response, Result},
+    gateway::Gateway,
+};
+
+/// The JSON-RPC error code for "a person is needed": outside the ranges that JSON-RPC and MCP reserve.
+pub const PERSON_NEEDED: i64 = -31001;
+
+/// That a person is needed, and where.
+#[derive(Clone, Debug)]
+pub struct Attention {
+    /// `sign_in_required`, `reauth_required` or `scope_required`.
+    pub code: &'static str,
+    /// For which connector.
+    pub connector: ConnectorId,
+    /// A page of Keyway's own that checks who is looking.
+    pub sign_in_url: String,
+    /// In words.
+    pub text: String,
+}
+
+/// Whether the error means that a person is needed.
+pub fn attention(gateway: &Gateway, error: &UseCaseError) -> Option<Attention> {
+    let (code, connector) = match error {
+        UseCaseError::SignInRequired(connector) => ("sign_in_required", *connector),
+        UseCaseError::ReauthRequired(connector, _) => ("reauth_required", *connector),
+        UseCaseError::ScopeRequired(connector, _) => ("scope_required", *connector),
+        _ => return None,
+    };
+    let sign_in_url = gateway.sign_in_url(connector);
+    Some(Attention { code, connector, text: format!("{error}. Open {sign_in_url}"), sign_in_url })
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Option<&'a str>,
+}
+
+/// The answer to a request on the proxy when a person is needed: a tool result for `tools/call`, a
+/// JSON-RPC error for another request; notifications and everything else keep the error.
+pub(crate) fn answer(
+    gateway: &Gateway,
+    method: &Method,
+    stateless: bool,
+    body: &Bytes,
+    error: Error,
+) -> Result<Response> {
+    let Error::Connectors(cause) = &error else { return Err(error) };
+    let Some(attention) = attention(gateway, cause) else { return Err(error) };
+    if *method != Method::POST {
+        return Err(error);
+    }
+    let Ok(Envelope { id: Some(id), method: Some(called) }) = serde_json::from_slice(body) else {
+        return Err(error);
+    };
+    let data = json!({
+        "code": attention.code,
+        "connector": attention.connector.to_string(),
+        "sign_in_url": attention.sign_in_url,
+    });
+    let message = if called == "tools/call" {
+        let mut result = json!({
+            "content": [{ "type": "text", "text": attention.text }],
+            "structuredContent": data,
+            "isError": true,
+        });
+        if stateless {
+            result["resultType"] = "complete".into();
+        }
+        json!({ "jsonrpc": "2.0", "id": id, "result": result })
+    } else {
+        let told = json!({ "code": PERSON_NEEDED, "message": attention.text, "data": data });
+        json!({ "jsonrpc": "2.0", "id": id, "error": told })
+    };
+    Ok(json_response(message.to_string()))
+}
+
+fn json_response(text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = StatusCode::OK;
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,17 @@
+//! MCP in both directions. [`proxy`] hands one connector through, byte for byte; [`tools`] lists and
+//! calls the tools of all of a user's connectors over a small client of Keyway's own. Credentials come
+//! from `keyway_connectors`; nothing here knows how they were obtained.
+
+pub mod attention;
+mod client;
+pub mod error;
+pub mod gateway;
+mod health;
+mod names;
+pub mod proxy;
+pub mod session;
+pub mod tools;
+
+pub use error::{Error, Response, Result};
+pub use gateway::Gateway;
+pub use keyway_connectors::egress::Body;

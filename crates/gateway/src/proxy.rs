@@ -1,0 +1,219 @@
+//! The transparent proxy: one connector as the MCP server it is, byte for byte. Only credentials,
+//! hop-by-hop headers and the session id change hands; no body is decoded.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use keyway_connectors::{
+    DbOAuthProvider, Mode,
+    access_token::{self, Credential, Gate},
+    egress::Body,
+    upstream::{STATELESS_VERSION, bearer_challenge},
+};
+use keyway_model::{Caller, ConnectorKey};
+
+use crate::{
+    attention,
+    error::{Error, Response, Result, send_failed},
+    gateway::Gateway,
+    health,
+};
+
+/// How long the head of an answer may take; a tool may think before it speaks.
+const HEAD_TIME: Duration = Duration::from_secs(300);
+
+const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// The headers of a caller that concern the server, besides `Mcp-*`.
+const FORWARDED: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "baggage",
+    "content-encoding",
+    "content-type",
+    "last-event-id",
+    "traceparent",
+    "tracestate",
+];
+
+/// The headers of a server that concern the caller, besides `Mcp-*`.
+const RETURNED: &[&str] =
+    &["allow", "content-encoding", "content-length", "content-type", "retry-after"];
+
+fn is_passed(name: &HeaderName, list: &[&str]) -> bool {
+    name.as_str().starts_with("mcp-") || list.contains(&name.as_str())
+}
+
+/// What a caller sends to a connector.
+pub struct ProxyRequest {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: Method,
+    /// The headers as they came.
+    pub headers: HeaderMap,
+    /// The whole body; it is kept until the answer begins, so that the one retry is possible.
+    pub body: Bytes,
+}
+
+/// Sends the request to the connector's server and hands the answer back as it streams.
+///
+/// A warm call costs one upstream request and no database query. After a 401 the token is renewed, at
+/// most once, and the request sent once more.
+pub async fn forward(
+    gateway: &Gateway,
+    caller: &Caller,
+    key: &ConnectorKey,
+    request: ProxyRequest,
+) -> Result<Response> {
+    match attempt(gateway, caller, key, &request).await {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            let version = request.headers.get(PROTOCOL_VERSION);
+            let stateless = version.is_some_and(|version| version == STATELESS_VERSION);
+            attention::answer(gateway, &request.method, stateless, &request.body, error)
+        }
+    }
+}
+
+async fn attempt(
+    gateway: &Gateway,
+    caller: &Caller,
+    key: &ConnectorKey,
+    request: &ProxyRequest,
+) -> Result<Response> {
+    let cx = &gateway.cx;
+    let mut credential = access_token::credential(cx, caller, key, Gate::Call).await?;
+    let mut response = send(gateway, &credential, request).await?;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        drop(response);
+        credential = access_token::credential_after_refusal(cx, &credential).await?;
+        response = send(gateway, &credential, request).await?;
+    }
+    let challenge = bearer_challenge(response.status(), response.headers());
+    match response.status() {
+        StatusCode::UNAUTHORIZED => return Err(refused(gateway, &credential).await?),
+        StatusCode::FORBIDDEN => {
+            let scopes = challenge
+                .filter(|challenge| challenge.error.as_deref() == Some("insufficient_scope"));
+            if let Some(challenge) = scopes.filter(|_| credential.token.is_some()) {
+                let provider = DbOAuthProvider::new(cx, credential.connector.clone(), Mode::Use);
+                return Err(provider.require_scopes(&challenge.scope).await?.into());
+            }
+        }
+        _ => {}
+    }
+    health::note_answer(cx, &credential);
+    returned(gateway, &credential, request, response)
+}
+
+/// The server refuses a credential that was just renewed.
+pub(crate) async fn refused(gateway: &Gateway, credential: &Arc<Credential>) -> Result<Error> {
+    let Some(token) = &credential.token else {
+        return Err(Error::InvalidRequest("the server refused the headers".into()));
+    };
+    let provider = DbOAuthProvider::new(&gateway.cx, credential.connector.clone(), Mode::Use);
+    Ok(provider.reject_token(token.generation).await?.into())
+}
+
+async fn send(
+    gateway: &Gateway,
+    credential: &Arc<Credential>,
+    request: &ProxyRequest,
+) -> Result<Response> {
+    let connector = credential.connector.id;
+    let headers = upstream_headers(gateway, credential, &request.headers)?;
+    let client = gateway.cx.egress.on_behalf_of(&credential.connector.url);
+    metrics::counter!("keyway_upstream_requests_total").increment(1);
+    let (method, url) = (request.method.clone(), credential.url.clone());
+    let sent = client.open_url(method, url, headers, request.body.clone());
+    match tokio::time::timeout(HEAD_TIME, sent).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => {
+            health::note_failure(&gateway.cx, credential, &error);
+            Err(send_failed(connector, error))
+        }
+        Err(_) => Err(Error::UpstreamTimeout { connector }),
+    }
+}
+
+/// The request's headers are built anew from what concerns the server; the caller's own credentials,
+/// cookies, origin and hop-by-hop headers are not among them.
+fn upstream_headers(
+    gateway: &Gateway,
+    credential: &Credential,
+    from: &HeaderMap,
+) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::with_capacity(16);
+    for (name, value) in from {
+        if is_passed(name, FORWARDED) {
+            headers.append(name, value.clone());
+        }
+    }
+    if let Some(sealed) = from.get(SESSION_ID) {
+        let opened = gateway.sessions.open(credential, sealed).ok_or(Error::SessionNotFound)?;
+        headers.insert(SESSION_ID, opened);
+    }
+    for (name, value) in &credential.headers {
+        headers.insert(name, value.clone());
+    }
+    Ok(headers)
+}
+
+/// The answer's headers are built anew as well; a challenge, a cookie or a redirect of the server's
+/// never reaches the caller.
+fn returned(
+    gateway: &Gateway,
+    credential: &Credential,
+    request: &ProxyRequest,
+    response: http::Response<Body>,
+) -> Result<Response> {
+    let (parts, body) = response.into_parts();
+    if parts.status.is_redirection() || !is_relayed(parts.status, &parts.headers) {
+        let connector = credential.connector.id;
+        let detail = format!("the server answered {} with something that is not MCP", parts.status);
+        return Err(Error::UpstreamError { connector, detail });
+    }
+    let mut answer = Response::new(body);
+    *answer.status_mut() = parts.status;
+    let headers = answer.headers_mut();
+    for (name, value) in &parts.headers {
+        if is_passed(name, RETURNED) {
+            headers.append(name, value.clone());
+        }
+    }
+    headers.remove(SESSION_ID);
+    let id = parts.headers.get(SESSION_ID);
+    let sealed = id.and_then(|id| session_id(gateway, credential, &request.headers, id));
+    if let Some(sealed) = sealed {
+        headers.insert(SESSION_ID, sealed);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(answer)
+}
+
+/// The session id as the caller is to see it: the value it already has, where the server repeats its own.
+fn session_id(
+    gateway: &Gateway,
+    credential: &Credential,
+    from: &HeaderMap,
+    id: &HeaderValue,
+) -> Option<HeaderValue> {
+    let held = from.get(SESSION_ID);
+    let repeated = held.filter(|held| gateway.sessions.open(credential, held).as_ref() == Some(id));
+    repeated.cloned().or_else(|| gateway.sessions.seal(credential, &gateway.cx.random, id))
+}
+
+/// JSON and event streams are relayed, and plain words or nothing beside a refusal.
+fn is_relayed(status: StatusCode, headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else { return true };
+    let kind = kind.as_bytes();
+    let starts = |with: &str| {
+        kind.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
+    };
+    starts("application/json")
+        || starts("text/event-stream")
+        || (!status.is_success() && (starts("text/plain") || starts("application/problem+json")))
+}
