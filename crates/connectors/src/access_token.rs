@@ -192,7 +192,7 @@ async fn reject_headers(cx: &Context, connector: &Connector) -> Result<Error> {
     let state = ConnectorState::ReauthRequired;
     cx.database.set_state(user, id, state, Some(reason), &[]).await?;
     cx.credentials.forget(id);
-    Ok(Error::ReauthRequired(id, reason))
+    Ok(Error::ReauthRequired(connector.reference(), reason))
 }
 
 async fn load(
@@ -205,7 +205,8 @@ async fn load(
     let connector = cx.database.connector(&caller.user, key).await?;
     let connector = connector.filter(|found| caller.may_use(found.id)).ok_or(Error::NotFound)?;
     check_usable(&connector, gate)?;
-    let url = cx.egress.on_behalf_of(&connector.url).admit(&connector.url)?;
+    let admitted = cx.egress.on_behalf_of(&connector.url).admit(&connector.url);
+    let url = admitted.map_err(|refusal| Error::from(refusal).about(connector.reference()))?;
     let headers = static_headers(cx, &connector).await?;
     let plain = Credential::new(connector, url, headers);
     let credential = Arc::new(match plain.connector.auth_type {
@@ -221,13 +222,13 @@ async fn load(
 
 fn check_usable(connector: &Connector, gate: Gate) -> Result<()> {
     if !connector.enabled {
-        return Err(Error::Disabled(connector.id));
+        return Err(Error::Disabled(connector.reference()));
     }
     match (connector.state, connector.state_reason) {
-        (ConnectorState::SignInRequired, _) => Err(Error::SignInRequired(connector.id)),
-        (ConnectorState::ReauthRequired, reason) if gate == Gate::Call => {
-            Err(Error::ReauthRequired(connector.id, reason.unwrap_or(StateReason::Revoked)))
-        }
+        (ConnectorState::SignInRequired, _) => Err(Error::SignInRequired(connector.reference())),
+        (ConnectorState::ReauthRequired, reason) if gate == Gate::Call => Err(
+            Error::ReauthRequired(connector.reference(), reason.unwrap_or(StateReason::Revoked)),
+        ),
         _ => Ok(()),
     }
 }

@@ -95,7 +95,7 @@ pub(crate) async fn client(
         Way::By(RegistrationKind::Dynamic) => {
             dynamic(cx, http, connector, discovered, redirect_uri, scopes).await
         }
-        Way::Ask => Err(Error::ClientIdNeeded { connector: connector.id, redirect_uri }),
+        Way::Ask => Err(Error::ClientIdNeeded { connector: connector.reference(), redirect_uri }),
     }
 }
 

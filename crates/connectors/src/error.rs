@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_model::{ConnectorId, StateReason};
+use keyway_model::{ConnectorRef, StateReason};
 use keyway_oauth::{discovery::DiscoveryError, http::SendError};
 use thiserror::Error;
 
@@ -31,16 +31,16 @@ pub enum Error {
     Stale,
     /// The user switched the connector off.
     #[error("the connector is switched off; switch it on to use it")]
-    Disabled(ConnectorId),
+    Disabled(ConnectorRef),
     /// Nobody has signed in yet.
     #[error("sign in to this connector to use it")]
-    SignInRequired(ConnectorId),
+    SignInRequired(ConnectorRef),
     /// There was a credential, and it no longer works.
     #[error("sign in to this connector again: {1}")]
-    ReauthRequired(ConnectorId, StateReason),
+    ReauthRequired(ConnectorRef, StateReason),
     /// The server asks for scopes that the grant lacks.
     #[error("the server asks for more access than was granted")]
-    ScopeRequired(ConnectorId, Vec<String>),
+    ScopeRequired(ConnectorRef, Vec<String>),
     /// The sign-in attempt was used already, or its time is over.
     #[error("the sign-in was used already or its time is over; start again")]
     SessionUsedOrExpired,
@@ -54,7 +54,7 @@ pub enum Error {
     )]
     ClientIdNeeded {
         /// The connector.
-        connector: ConnectorId,
+        connector: ConnectorRef,
         /// The redirect URI to register.
         redirect_uri: String,
     },
@@ -93,12 +93,23 @@ pub enum Error {
     /// Too many at once.
     #[error("too many sign-ins are open; finish one or wait until they end")]
     RateLimited(Duration),
+    /// What went wrong, and with which connector.
+    #[error("{1}")]
+    About(ConnectorRef, #[source] Box<Error>),
     /// The database failed.
     #[error(transparent)]
     Storage(keyway_storage::Error),
     /// A bug or a broken environment.
     #[error("{0}")]
     Internal(String),
+}
+
+impl Error {
+    /// This error, known to be about the connector.
+    #[must_use]
+    pub fn about(self, connector: ConnectorRef) -> Self {
+        Self::About(connector, Box::new(self))
+    }
 }
 
 /// A result of this crate.

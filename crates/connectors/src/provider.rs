@@ -74,7 +74,7 @@ impl DbOAuthProvider {
             Ok(grant) => grant.ok_or_else(|| self.person_needed()),
             Err(keyway_storage::Error::Unsealing { .. }) => {
                 self.mark(StateReason::KeyUnavailable).await?;
-                Err(Error::ReauthRequired(self.connector.id, StateReason::KeyUnavailable))
+                Err(Error::ReauthRequired(self.connector.reference(), StateReason::KeyUnavailable))
             }
             Err(error) => Err(error.into()),
         }
@@ -97,7 +97,10 @@ impl DbOAuthProvider {
                 return Ok(Arc::new(grant));
             }
             self.refuse(&grant, StateReason::RefreshTokenMissing).await?;
-            return Err(Error::ReauthRequired(self.connector.id, StateReason::RefreshTokenMissing));
+            return Err(Error::ReauthRequired(
+                self.connector.reference(),
+                StateReason::RefreshTokenMissing,
+            ));
         }
         match refresh::renew(&self.cx, &self.connector, &grant).await {
             Outcome::Unavailable(_) if !grant.is_expired(self.cx.clock.now()) => {
@@ -119,7 +122,7 @@ impl DbOAuthProvider {
             let reason =
                 if ended { StateReason::RefreshTokenMissing } else { StateReason::TokenRejected };
             self.refuse(&grant, reason).await?;
-            return Err(Error::ReauthRequired(self.connector.id, reason));
+            return Err(Error::ReauthRequired(self.connector.reference(), reason));
         }
         let (user, id, now) = (&self.connector.user_id, self.connector.id, self.cx.clock.now());
         if !self.cx.database.mark_forced(user, id, generation, now).await? {
@@ -151,7 +154,7 @@ impl DbOAuthProvider {
         if grant.generation == generation {
             self.refuse(&grant, StateReason::TokenRejected).await?;
         }
-        Ok(Error::ReauthRequired(self.connector.id, StateReason::TokenRejected))
+        Ok(Error::ReauthRequired(self.connector.reference(), StateReason::TokenRejected))
     }
 
     /// Marks the row: the server asked for more scopes. What was granted and what is asked for are
@@ -167,7 +170,7 @@ impl DbOAuthProvider {
             .set_state(user, id, ConnectorState::ScopeRequired, reason, &scopes)
             .await?;
         self.cx.credentials.forget(id);
-        Ok(Error::ScopeRequired(id, scopes))
+        Ok(Error::ScopeRequired(self.connector.reference(), scopes))
     }
 
     /// Forgets the grant and has its tokens revoked where the server offers it. The local part never
@@ -186,8 +189,10 @@ impl DbOAuthProvider {
     fn renewed(&self, outcome: Outcome) -> Result<Arc<Grant>> {
         match outcome {
             Outcome::Renewed(grant) => Ok(grant),
-            Outcome::Rejected(reason) => Err(Error::ReauthRequired(self.connector.id, reason)),
-            Outcome::Gone => Err(Error::SignInRequired(self.connector.id)),
+            Outcome::Rejected(reason) => {
+                Err(Error::ReauthRequired(self.connector.reference(), reason))
+            }
+            Outcome::Gone => Err(Error::SignInRequired(self.connector.reference())),
             Outcome::Unavailable(retry_after) => Err(Error::RefreshUnavailable { retry_after }),
         }
     }
@@ -211,9 +216,9 @@ impl DbOAuthProvider {
     fn person_needed(&self) -> Error {
         match (self.connector.state, self.connector.state_reason) {
             (ConnectorState::ReauthRequired, Some(reason)) => {
-                Error::ReauthRequired(self.connector.id, reason)
+                Error::ReauthRequired(self.connector.reference(), reason)
             }
-            _ => Error::SignInRequired(self.connector.id),
+            _ => Error::SignInRequired(self.connector.reference()),
         }
     }
 }

@@ -91,12 +91,14 @@ pub async fn start(
     let connector = registry::connector(cx, caller, key).await?;
     if connector.auth_type != AuthType::OAuth {
         let text = "this connector is used with headers; there is nothing to sign in to";
-        return Err(Error::NotOAuth(text.to_owned()));
+        return Err(Error::NotOAuth(text.to_owned()).about(connector.reference()));
     }
     if !connector.enabled {
-        return Err(Error::Disabled(connector.id));
+        return Err(Error::Disabled(connector.reference()));
     }
-    DbOAuthProvider::new(cx, connector, Mode::Initiate).initiate(options).await
+    let reference = connector.reference();
+    let started = DbOAuthProvider::new(cx, connector, Mode::Initiate).initiate(options).await;
+    started.map_err(|error| error.about(reference))
 }
 
 /// How far the caller's sign-in attempt has come.

@@ -24,7 +24,7 @@ pub async fn sign_out(
     let connector = registry::connector(cx, caller, key).await?;
     if connector.auth_type != AuthType::OAuth {
         let text = "this connector is used with headers; there is nothing to sign out of";
-        return Err(Error::NotOAuth(text.to_owned()));
+        return Err(Error::NotOAuth(text.to_owned()).about(connector.reference()));
     }
     if forget_registration {
         let scope = clients::scope(cx, &connector.user_id, connector.id);

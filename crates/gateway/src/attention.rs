@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use keyway_connectors::{Error as UseCaseError, egress::Body};
-use keyway_model::ConnectorId;
+use keyway_model::ConnectorRef;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
@@ -22,7 +22,7 @@ pub struct Attention {
     /// `sign_in_required`, `reauth_required` or `scope_required`.
     pub code: &'static str,
     /// For which connector.
-    pub connector: ConnectorId,
+    pub connector: ConnectorRef,
     /// A page of Keyway's own that checks who is looking.
     pub sign_in_url: String,
     /// In words.
@@ -32,12 +32,13 @@ pub struct Attention {
 /// Whether the error means that a person is needed.
 pub fn attention(gateway: &Gateway, error: &UseCaseError) -> Option<Attention> {
     let (code, connector) = match error {
-        UseCaseError::SignInRequired(connector) => ("sign_in_required", *connector),
-        UseCaseError::ReauthRequired(connector, _) => ("reauth_required", *connector),
-        UseCaseError::ScopeRequired(connector, _) => ("scope_required", *connector),
+        UseCaseError::SignInRequired(connector) => ("sign_in_required", connector),
+        UseCaseError::ReauthRequired(connector, _) => ("reauth_required", connector),
+        UseCaseError::ScopeRequired(connector, _) => ("scope_required", connector),
         _ => return None,
     };
-    let sign_in_url = gateway.sign_in_url(connector);
+    let sign_in_url = gateway.sign_in_url(connector.id);
+    let connector = connector.clone();
     Some(Attention { code, connector, text: format!("{error}. Open {sign_in_url}"), sign_in_url })
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn answer(
     };
     let data = json!({
         "code": attention.code,
-        "connector": attention.connector.to_string(),
+        "connector": attention.connector.slug,
         "sign_in_url": attention.sign_in_url,
     });
     let message = if called == "tools/call" {

@@ -83,8 +83,8 @@ pub(crate) async fn perform(
 
 /// What the caller is told of a trouble that stays.
 async fn told(gateway: &Gateway, credential: &Arc<Credential>, trouble: Trouble) -> Result<Error> {
-    let connector = credential.connector.id;
-    let broken = |detail: String| Error::UpstreamError { connector, detail };
+    let connector = credential.connector.reference();
+    let broken = |detail: String| Error::UpstreamError { connector: connector.clone(), detail };
     let found = match trouble {
         Trouble::Challenged(StatusCode::FORBIDDEN, challenge) => {
             return forbidden(&gateway.cx, credential, challenge).await;
@@ -100,7 +100,9 @@ async fn told(gateway: &Gateway, credential: &Arc<Credential>, trouble: Trouble)
         _ => HealthStatus::UpstreamError,
     };
     Ok(match found {
-        Found::Blocked(text) => keyway_connectors::Error::EgressRefused(text).into(),
+        Found::Blocked(text) => {
+            keyway_connectors::Error::EgressRefused(text).about(connector).into()
+        }
         Found::Unreachable(detail) => {
             health::note(&gateway.cx, credential, status, &detail);
             Error::UpstreamUnreachable { connector, detail }
@@ -118,7 +120,7 @@ async fn forbidden(
     credential: &Credential,
     challenge: Option<BearerChallenge>,
 ) -> Result<Error> {
-    let connector = credential.connector.id;
+    let connector = credential.connector.reference();
     let step_up = challenge
         .filter(|challenge| challenge.error.as_deref() == Some("insufficient_scope"))
         .filter(|_| credential.token.is_some());

@@ -1,7 +1,7 @@
 //! What can go wrong between a caller and an upstream server.
 
 use keyway_connectors::egress::Body;
-use keyway_model::ConnectorId;
+use keyway_model::ConnectorRef;
 use keyway_oauth::http::SendError;
 use thiserror::Error;
 
@@ -15,7 +15,7 @@ pub enum Error {
     #[error("the server could not be reached: {detail}")]
     UpstreamUnreachable {
         /// Which connector.
-        connector: ConnectorId,
+        connector: ConnectorRef,
         /// What happened.
         detail: String,
     },
@@ -23,13 +23,13 @@ pub enum Error {
     #[error("the server did not answer in time")]
     UpstreamTimeout {
         /// Which connector.
-        connector: ConnectorId,
+        connector: ConnectorRef,
     },
     /// The server answered with a failure, or with something that is not MCP.
     #[error("{detail}")]
     UpstreamError {
         /// Which connector.
-        connector: ConnectorId,
+        connector: ConnectorRef,
         /// What happened.
         detail: String,
     },
@@ -51,9 +51,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub type Response = http::Response<Body>;
 
 /// What a failure to send means for the connector.
-pub(crate) fn send_failed(connector: ConnectorId, error: SendError) -> Error {
+pub(crate) fn send_failed(connector: ConnectorRef, error: SendError) -> Error {
     match error {
-        SendError::Blocked(text) => keyway_connectors::Error::EgressRefused(text).into(),
+        SendError::Blocked(text) => {
+            keyway_connectors::Error::EgressRefused(text).about(connector).into()
+        }
         SendError::Unreachable(detail) => Error::UpstreamUnreachable { connector, detail },
         SendError::NoAnswer(_) | SendError::TooLarge(_) => {
             Error::UpstreamError { connector, detail: error.to_string() }

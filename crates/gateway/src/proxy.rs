@@ -122,7 +122,7 @@ async fn send(
     credential: &Arc<Credential>,
     request: &ProxyRequest,
 ) -> Result<Response> {
-    let connector = credential.connector.id;
+    let connector = || credential.connector.reference();
     let headers = upstream_headers(gateway, credential, &request.headers)?;
     let client = gateway.cx.egress.on_behalf_of(&credential.connector.url);
     metrics::counter!("keyway_upstream_requests_total").increment(1);
@@ -132,9 +132,9 @@ async fn send(
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => {
             health::note_failure(&gateway.cx, credential, &error);
-            Err(send_failed(connector, error))
+            Err(send_failed(connector(), error))
         }
-        Err(_) => Err(Error::UpstreamTimeout { connector }),
+        Err(_) => Err(Error::UpstreamTimeout { connector: connector() }),
     }
 }
 
@@ -171,7 +171,7 @@ fn returned(
 ) -> Result<Response> {
     let (parts, body) = response.into_parts();
     if parts.status.is_redirection() || !is_relayed(parts.status, &parts.headers) {
-        let connector = credential.connector.id;
+        let connector = credential.connector.reference();
         let detail = format!("the server answered {} with something that is not MCP", parts.status);
         return Err(Error::UpstreamError { connector, detail });
     }

@@ -161,8 +161,8 @@ pub async fn list_all(gateway: &Gateway, caller: &Caller) -> Result<AllTools> {
     let on = views.into_iter().map(|view| view.connector).filter(|connector| connector.enabled);
     let lists = stream::iter(on.map(|connector| async move {
         let listed = tokio::time::timeout(DEADLINE, list(gateway, caller, &connector)).await;
-        let connector_id = connector.id;
-        let listed = listed.unwrap_or(Err(Error::UpstreamTimeout { connector: connector_id }));
+        let timeout = Error::UpstreamTimeout { connector: connector.reference() };
+        let listed = listed.unwrap_or(Err(timeout));
         (connector, listed)
     }));
     let mut lists = lists.buffered(AT_ONCE);
@@ -191,7 +191,7 @@ pub async fn of_connector(
 ) -> Result<ToolsOfConnector> {
     let connector = registry::find(&gateway.cx, caller, key).await?.connector;
     if !connector.enabled {
-        return Err(UseCaseError::Disabled(connector.id).into());
+        return Err(UseCaseError::Disabled(connector.reference()).into());
     }
     list(gateway, caller, &connector).await
 }

@@ -24,6 +24,16 @@ text_enum! {
     }
 }
 
+impl SessionStatus {
+    /// The text that the outside is shown: a claimed session is `pending` there.
+    pub const fn shown(self) -> &'static str {
+        match self {
+            Self::Claimed => Self::Pending.as_str(),
+            other => other.as_str(),
+        }
+    }
+}
+
 text_enum! {
     /// Why a sign-in attempt ended without a grant.
     FailureCode {

@@ -183,6 +183,22 @@ pub struct Connector {
     pub updated_at: Timestamp,
 }
 
+/// Which connector something is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectorRef {
+    /// Its identifier.
+    pub id: ConnectorId,
+    /// Its short name, which people and models are shown.
+    pub slug: Slug,
+}
+
+impl Connector {
+    /// A reference to this connector.
+    pub fn reference(&self) -> ConnectorRef {
+        ConnectorRef { id: self.id, slug: self.slug.clone() }
+    }
+}
+
 /// A connector's short name: `[a-z0-9-]{1,24}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

@@ -14,8 +14,8 @@ pub mod user;
 pub use authorization_session::{AuthorizationSession, FailureCode, SessionStatus};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use connector::{
-    AuthType, Connector, ConnectorKey, ConnectorState, GrantType, Health, HealthStatus,
-    OAuthSettings, Slug, StateReason,
+    AuthType, Connector, ConnectorKey, ConnectorRef, ConnectorState, GrantType, Health,
+    HealthStatus, OAuthSettings, Slug, StateReason,
 };
 pub use grant::{Grant, RefreshAttempt};
 pub use id::{

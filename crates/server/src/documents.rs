@@ -1,0 +1,11 @@
+//! The bodies of the API, exactly as its contract writes them, with the schemas of the OpenAPI document.
+
+pub(crate) mod catalogue;
+pub(crate) mod connector;
+pub(crate) mod headers;
+pub(crate) mod probe;
+pub(crate) mod problem;
+pub(crate) mod schema;
+pub(crate) mod session;
+pub(crate) mod sign_in;
+pub(crate) mod tool;

@@ -1,0 +1,150 @@
+//! The tools of all of a user's connectors in one list, in Keyway's shape or in those of common model APIs.
+
+use keyway_gateway::tools::{AllTools, Tool as GatewayTool};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use super::tool::Access;
+use crate::error::Problem;
+
+/// The tools of all of the caller's connectors.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ToolCatalogue {
+    tools: Vec<CatalogueTool>,
+    /// The connectors whose tools are not there.
+    unavailable: Vec<Unavailable>,
+}
+
+/// A tool, in the shape that was asked for.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum CatalogueTool {
+    /// Keyway's own shape.
+    Keyway(NamedTool),
+    /// As the OpenAI chat API takes it.
+    OpenAi {
+        /// Always `function`.
+        r#type: &'static str,
+        function: OpenAiFunction,
+    },
+    /// As the Anthropic messages API takes it.
+    Anthropic {
+        name: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        #[schema(value_type = Value)]
+        input_schema: Box<RawValue>,
+    },
+}
+
+/// A tool among all of the user's.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NamedTool {
+    /// `{slug}__{tool}`.
+    name: String,
+    /// The connector's slug.
+    connector: String,
+    /// The name at the server.
+    tool: String,
+    #[schema(required = true)]
+    description: Option<String>,
+    #[schema(value_type = Value, required = true)]
+    input_schema: Option<Box<RawValue>>,
+    #[schema(value_type = Access)]
+    access: &'static str,
+    /// Whether the list is older than it should be.
+    stale: bool,
+}
+
+/// A function of the OpenAI chat API.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OpenAiFunction {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[schema(value_type = Value)]
+    parameters: Box<RawValue>,
+}
+
+/// A connector whose tools are not there.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Unavailable {
+    /// The connector's slug.
+    connector: String,
+    /// The stable code of the reason.
+    code: &'static str,
+    /// Where a person can help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sign_in_url: Option<String>,
+}
+
+/// The shape of the listed tools.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Format {
+    /// As the OpenAI chat API takes them.
+    Openai,
+    /// As the Anthropic messages API takes them.
+    Anthropic,
+}
+
+/// How the tools are listed.
+#[derive(Deserialize, IntoParams)]
+pub(crate) struct ListToolsQuery {
+    /// The shape of each tool; Keyway's own where it is absent.
+    pub(crate) format: Option<Format>,
+}
+
+impl ToolCatalogue {
+    /// The tools in this shape.
+    pub(crate) fn new(all: AllTools, format: Option<Format>, public_url: &str) -> Self {
+        let unavailable = all.unavailable.into_iter().map(|missing| {
+            let problem = Problem::from(missing.error);
+            Unavailable {
+                connector: missing.connector,
+                code: problem.code().as_str(),
+                sign_in_url: problem.sign_in_url(public_url),
+            }
+        });
+        let tools = all.tools.into_iter().map(|tool| CatalogueTool::new(tool, format));
+        Self { tools: tools.collect(), unavailable: unavailable.collect() }
+    }
+}
+
+impl CatalogueTool {
+    fn new(tool: GatewayTool, format: Option<Format>) -> Self {
+        let GatewayTool { name, connector, description, input_schema, access, stale, .. } = tool;
+        match format {
+            None => {
+                let tool = tool.tool;
+                Self::Keyway(NamedTool {
+                    name,
+                    connector,
+                    tool,
+                    description,
+                    input_schema,
+                    access,
+                    stale,
+                })
+            }
+            Some(Format::Openai) => {
+                let parameters = input_schema.unwrap_or_else(any_object);
+                Self::OpenAi {
+                    r#type: "function",
+                    function: OpenAiFunction { name, description, parameters },
+                }
+            }
+            Some(Format::Anthropic) => {
+                let input_schema = input_schema.unwrap_or_else(any_object);
+                Self::Anthropic { name, description, input_schema }
+            }
+        }
+    }
+}
+
+/// The schema of a tool that says nothing about its arguments.
+fn any_object() -> Box<RawValue> {
+    RawValue::from_string(r#"{"type":"object"}"#.to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,192 @@
+//! The tools of one connector as they are listed, called and tested. Schemas and results pass as raw JSON, so that nothing that a
+//! server says is lost.
+
+use keyway_gateway::tools::{
+    TestReport as Tested, Tool as GatewayTool, ToolCall, ToolsOfConnector,
+};
+use keyway_model::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use utoipa::ToSchema;
+
+use crate::error::Problem;
+
+/// The tools of one connector.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Tools {
+    tools: Vec<Tool>,
+    /// When they were listed.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    fresh_at: Option<Timestamp>,
+}
+
+/// A tool of one connector.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Tool {
+    /// Its name at the server.
+    name: String,
+    #[schema(required = true)]
+    title: Option<String>,
+    #[schema(required = true)]
+    description: Option<String>,
+    /// The JSON Schema of its arguments, as the server sent it.
+    #[schema(value_type = Value, required = true)]
+    input_schema: Option<Box<RawValue>>,
+    /// Its annotations, as the server sent them.
+    #[schema(value_type = Value, required = true)]
+    annotations: Option<Box<RawValue>>,
+    /// Whether it only reads, as the server says.
+    #[schema(value_type = Access)]
+    access: &'static str,
+    /// Whether it may be called.
+    mode: Mode,
+    /// What changed since it was last looked at.
+    #[schema(required = true)]
+    changed: Option<Value>,
+}
+
+/// Whether a tool only reads.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes what the gateway says")]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// Whether a tool may be called.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    /// At once.
+    Allow,
+}
+
+/// A call of a tool: `connector` and `tool`, or the `name` of the list.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct CallTool {
+    /// The connector's id or slug.
+    #[serde(default)]
+    connector: Option<String>,
+    /// The tool's name at the server.
+    #[serde(default)]
+    tool: Option<String>,
+    /// `{slug}__{tool}`.
+    #[serde(default)]
+    name: Option<String>,
+    /// The arguments, an object.
+    #[serde(default)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
+    arguments: Option<Box<RawValue>>,
+}
+
+/// What a real contact with a connector's server showed.
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct TestReport {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tools: Option<Vec<Tool>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    protocol_version: Option<String>,
+    /// The stable code of what is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<String>)]
+    code: Option<&'static str>,
+    /// What is wrong, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    detail: Option<String>,
+}
+
+impl From<GatewayTool> for Tool {
+    fn from(tool: GatewayTool) -> Self {
+        Self {
+            name: tool.tool,
+            title: tool.title,
+            description: tool.description,
+            input_schema: tool.input_schema,
+            annotations: tool.annotations,
+            access: tool.access,
+            mode: Mode::Allow,
+            changed: None,
+        }
+    }
+}
+
+impl From<ToolsOfConnector> for Tools {
+    fn from(listed: ToolsOfConnector) -> Self {
+        let tools = listed.tools.into_iter().map(Tool::from).collect();
+        Self { tools, fresh_at: Some(listed.fresh_at) }
+    }
+}
+
+impl From<Tested> for TestReport {
+    fn from(tested: Tested) -> Self {
+        match tested {
+            Tested::Works { tools, protocol_version } => Self {
+                ok: true,
+                tools: Some(tools.into_iter().map(Tool::from).collect()),
+                protocol_version,
+                ..Self::default()
+            },
+            Tested::Fails(error) => {
+                let problem = Problem::from(error);
+                let (code, detail) = (problem.code().as_str(), problem.detail().to_owned());
+                Self { code: Some(code), detail: Some(detail), ..Self::default() }
+            }
+        }
+    }
+}
+
+impl TryFrom<CallTool> for ToolCall {
+    type Error = Problem;
+
+    fn try_from(body: CallTool) -> Result<Self, Problem> {
+        let arguments = match body.arguments {
+            Some(arguments) if arguments.get().starts_with('{') => arguments,
+            Some(_) => return Err(Problem::invalid("arguments must be an object")),
+            None => RawValue::from_string("{}".to_owned()).map_err(Problem::internal)?,
+        };
+        match (body.connector, body.tool, body.name) {
+            (Some(connector), Some(tool), None) => {
+                let connector = connector.parse();
+                let connector =
+                    connector.map_err(|_| Problem::not_found("there is no such connector"))?;
+                Ok(Self { connector, tool, arguments })
+            }
+            (None, None, Some(name)) => Ok(Self::by_name(&name, arguments)?),
+            _ => Err(Problem::invalid("name the tool by connector and tool, or by name alone")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    fn call(body: &str) -> Result<ToolCall, Code> {
+        let body: CallTool = serde_json::from_str(body).unwrap();
+        ToolCall::try_from(body).map_err(|problem| problem.code())
+    }
+
+    #[test]
+    fn a_tool_is_named_in_one_of_two_ways() {
+        let both = r#"{"connector": "notes", "tool": "a", "name": "notes__a"}"#;
+        assert_eq!(call(both).err(), Some(Code::InvalidRequest));
+        assert_eq!(call(r#"{"connector": "notes"}"#).err(), Some(Code::InvalidRequest));
+        assert_eq!(call(r#"{"name": "nothing"}"#).err(), Some(Code::ToolNotFound));
+        assert_eq!(call(r#"{"name": "notes__a"}"#).unwrap().tool, "a");
+    }
+
+    #[test]
+    fn arguments_keep_every_byte_and_are_an_object() {
+        let big = r#"{"connector":"notes","tool":"a","arguments":{"n":12345678901234567890123}}"#;
+        assert_eq!(call(big).unwrap().arguments.get(), r#"{"n":12345678901234567890123}"#);
+        assert_eq!(call(r#"{"connector":"notes","tool":"a"}"#).unwrap().arguments.get(), "{}");
+        let list = r#"{"connector":"notes","tool":"a","arguments":[1]}"#;
+        assert_eq!(call(list).err(), Some(Code::InvalidRequest));
+    }
+}

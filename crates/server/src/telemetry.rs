@@ -1,0 +1,117 @@
+//! Logs, counters and the id of each request. Nothing here writes a query string, a header or a body.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal as _},
+    sync::{Arc, OnceLock},
+};
+
+use anyhow::Context as _;
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use metrics::{counter, describe_counter, describe_gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+
+use crate::state::AppState;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of one request, in its answer, its problem document and its log lines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestId(Arc<str>);
+
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Sends log lines to stderr: for people on a terminal, as JSON elsewhere. `filter` is what `KEYWAY_LOG`
+/// says. The HTTP libraries are held at `warn` unless it names them, since their lines show addresses.
+pub fn log_to_stderr(filter: &str) {
+    let quiet = "hyper=warn,hyper_util=warn,reqwest=warn,rmcp=warn,sqlx=warn,h2=warn";
+    let filter = EnvFilter::try_new(format!("{quiet},{filter}")).unwrap_or_default();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::NONE)
+        .with_writer(io::stderr);
+    let installed = if io::stderr().is_terminal() {
+        builder.with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).try_init()
+    };
+    if let Err(error) = installed {
+        tracing::debug!(%error, "another subscriber takes the log already");
+    }
+}
+
+/// The process's recorder of counters, installed at the first call.
+///
+/// # Errors
+/// Where another recorder was installed before.
+pub fn recorder() -> anyhow::Result<PrometheusHandle> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    let handle = HANDLE.get_or_init(install_recorder).clone();
+    handle.context("another metrics recorder is installed in this process")
+}
+
+fn install_recorder() -> Option<PrometheusHandle> {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).ok()?;
+    describe();
+    Some(handle)
+}
+
+fn describe() {
+    describe_counter!("keyway_upstream_requests_total", "Requests sent to MCP servers");
+    describe_counter!("keyway_database_queries_total", "Statements sent to the database");
+    describe_counter!("keyway_refreshes_total", "Renewals of access tokens, by outcome");
+    describe_counter!("keyway_token_requests_total", "Requests to token endpoints, by outcome");
+    describe_counter!("keyway_tool_calls_total", "Tool calls, by outcome");
+    describe_gauge!("keyway_sealed_values", "Sealed values in the database, by master key");
+    counter!("keyway_upstream_requests_total").absolute(0);
+    for purpose in ["request", "background"] {
+        counter!("keyway_database_queries_total", "purpose" => purpose).absolute(0);
+    }
+    for outcome in ["renewed", "overtaken", "rejected", "client_broken", "transient", "ambiguous"] {
+        counter!("keyway_refreshes_total", "outcome" => outcome).absolute(0);
+    }
+    for outcome in ["ok", "rejected", "client_broken", "transient", "ambiguous", "protocol"] {
+        counter!("keyway_token_requests_total", "outcome" => outcome).absolute(0);
+    }
+    for outcome in ["ok", "refused", "upstream_failed"] {
+        counter!("keyway_tool_calls_total", "outcome" => outcome).absolute(0);
+    }
+}
+
+/// Middleware: gives each request its id and writes one line about it at `debug`.
+pub(crate) async fn identify(
+    State(app): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let bytes: [u8; 16] = app.context.random.bytes();
+    let id = RequestId(format!("{:032x}", u128::from_be_bytes(bytes)).into());
+    request.extensions_mut().insert(id.clone());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    tracing::debug!(request_id = %id, %method, route, status = response.status().as_u16(), "answered");
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
