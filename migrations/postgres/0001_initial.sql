@@ -124,7 +124,6 @@ CREATE TABLE grants (
     attempt_first_sent_at     BIGINT,
     attempt_count             BIGINT  NOT NULL,
     forced_at                 BIGINT,
-    forced_generation         BIGINT,
     lease_owner               TEXT,
     lease_until               BIGINT,
     FOREIGN KEY (connector_id, user_id) REFERENCES connectors (id, user_id) ON DELETE CASCADE

@@ -124,7 +124,6 @@ CREATE TABLE grants (
     attempt_first_sent_at     INTEGER,
     attempt_count             INTEGER NOT NULL,
     forced_at                 INTEGER,
-    forced_generation         INTEGER,
     lease_owner               TEXT,
     lease_until               INTEGER,
     FOREIGN KEY (connector_id, user_id) REFERENCES connectors (id, user_id) ON DELETE CASCADE

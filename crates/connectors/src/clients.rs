@@ -1,7 +1,7 @@
 //! As which client Keyway comes to an authorization server: registered by hand, by a metadata document,
 //! or dynamically, in this order; else a person is asked to register one.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc, time::Duration};
 
 use keyway_model::{
     ClientRegistration, Connector, ConnectorId, RegistrationKind, Timestamp, UserId,
@@ -9,12 +9,13 @@ use keyway_model::{
 use keyway_oauth::{
     client_auth::{CLIENT_SECRET_BASIC, CLIENT_SECRET_POST},
     client_metadata,
-    discovery::Discovered,
+    discovery::{Discovered, DiscoveryError, LegacyFallback},
     http::SendError,
     registration::{self, RegistrationError, RegistrationRequest},
 };
 use keyway_storage::RegistrationScope;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 use crate::{
     context::{Context, PublicUrl, RegistrationMode},
@@ -25,6 +26,27 @@ use crate::{
 const CALLBACK: &str = "/oauth/callback";
 /// The name that authorization servers show to people.
 const CLIENT_NAME: &str = "Keyway";
+
+/// Lets one start at a time register at an issuer for those who share the registration; the others then
+/// find it stored.
+pub(crate) struct Registering(moka::sync::Cache<String, Arc<Mutex<()>>>);
+
+impl Default for Registering {
+    fn default() -> Self {
+        let idle = Duration::from_secs(60);
+        Self(moka::sync::Cache::builder().max_capacity(10_000).time_to_idle(idle).build())
+    }
+}
+
+impl Registering {
+    fn turn(&self, shared_by: &RegistrationScope, issuer: &str) -> Arc<Mutex<()>> {
+        let key = match shared_by {
+            RegistrationScope::Connector(_, connector) => format!("{connector} {issuer}"),
+            RegistrationScope::Shared => issuer.to_owned(),
+        };
+        self.0.get_with(key, Arc::default)
+    }
+}
 
 /// How a client would be had, without having it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +187,8 @@ async fn dynamic(
     scopes: &[String],
 ) -> Result<ClientRegistration> {
     let shared_by = scope(cx, &connector.user_id, connector.id);
+    let turn = cx.registering.turn(&shared_by, &discovered.issuer);
+    let _turn = turn.lock().await;
     let stored = cx.database.registration(&shared_by, &discovered.issuer, &redirect_uri).await?;
     if let Some(stored) = stored.filter(|stored| is_live(stored, cx.clock.now())) {
         return Ok(stored);
@@ -197,7 +221,11 @@ async fn register(
         token_endpoint_auth_method: registration::choose_auth_method(&discovered.server),
     };
     let now = cx.clock.now();
-    let registered = registration::register(http, endpoint, &request, now.as_seconds()).await?;
+    let registered = registration::register(http, endpoint, &request, now.as_seconds()).await;
+    if registered.is_err() && discovered.legacy == Some(LegacyFallback::AssumedEndpoints) {
+        return Err(DiscoveryError::NoAuthorization.into());
+    }
+    let registered = registered?;
     let ends = registered.client_secret_expires_at.map(|end| end.saturating_mul(1000));
     Ok(ClientRegistration {
         client_secret: registered.client_secret,

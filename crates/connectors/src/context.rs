@@ -8,7 +8,7 @@ use keyway_storage::Database;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::{access_token::Credentials, egress::Egress, refresh::Flights};
+use crate::{access_token::Credentials, clients::Registering, egress::Egress, refresh::Flights};
 
 /// Decisions of the operator that use cases depend on.
 #[derive(Clone, Debug)]
@@ -109,6 +109,7 @@ pub struct Inner {
     /// The ready-made credentials of connectors in use.
     pub credentials: Credentials,
     pub(crate) flights: Flights,
+    pub(crate) registering: Registering,
 }
 
 impl Context {
@@ -125,6 +126,7 @@ impl Context {
             tasks: TaskTracker::new(),
             credentials: Credentials::default(),
             flights: Flights::default(),
+            registering: Registering::default(),
         }))
     }
 }

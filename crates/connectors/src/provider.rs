@@ -111,7 +111,7 @@ impl DbOAuthProvider {
     }
 
     /// A grant to try once more with, after the server refused the token of `generation`: the stored one
-    /// if it is another by now, else a forced renewal, at most once per generation and once a minute.
+    /// if it is another by now, else a forced renewal, at most once a minute.
     pub async fn grant_after_refusal(&self, generation: i64) -> Result<Arc<Grant>> {
         let grant = self.stored_grant().await?;
         if grant.generation != generation {

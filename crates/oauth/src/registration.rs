@@ -108,12 +108,17 @@ impl RegistrationError {
     }
 }
 
-/// The method to ask for: `none` where the server offers it or says nothing, else a secret.
+/// The method to ask for: `none` where the server offers it or says nothing, else the first way to send
+/// a secret in the server's own order, which knows best what it implements.
 pub fn choose_auth_method(server: &AuthorizationServerMetadata) -> &'static str {
     let offered = server.token_endpoint_auth_methods_supported.as_deref().unwrap_or_default();
-    let preferred = [NONE, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST];
-    let chosen = preferred.into_iter().find(|method| offered.iter().any(|known| known == method));
-    chosen.unwrap_or(NONE)
+    if offered.iter().any(|method| method == NONE) {
+        return NONE;
+    }
+    let known = |offered: &String| {
+        [CLIENT_SECRET_BASIC, CLIENT_SECRET_POST].into_iter().find(|method| method == offered)
+    };
+    offered.iter().find_map(known).unwrap_or(NONE)
 }
 
 /// The `application_type` (OpenID Connect Registration §2) that goes with a redirect URI: `native` for

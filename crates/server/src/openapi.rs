@@ -6,7 +6,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::router;
+use crate::{router, routes::mcp};
 
 /// The frame of the document; the paths come from the router.
 #[derive(OpenApi)]
@@ -43,7 +43,23 @@ impl Modify for Bearer {
 
 /// The document of this version.
 pub fn document() -> utoipa::openapi::OpenApi {
-    router::api().into_openapi()
+    with_distinct_operations(router::api().into_openapi())
+}
+
+/// A handler of several methods gives its name to each; the method tells them apart.
+pub(crate) fn with_distinct_operations(
+    mut document: utoipa::openapi::OpenApi,
+) -> utoipa::openapi::OpenApi {
+    if let Some(item) = document.paths.paths.get_mut(mcp::PATH) {
+        let operations =
+            [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(format!("{method}_proxy"));
+            }
+        }
+    }
+    document
 }
 
 /// The document as it is kept beside the code: indented JSON with a line break at its end.
@@ -70,6 +86,31 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi.json");
         let kept = std::fs::read_to_string(path).unwrap_or_default();
         assert!(kept == document_text().unwrap(), "run `make openapi` and commit openapi.json");
+    }
+
+    #[test]
+    fn a_client_can_be_generated_from_the_document() {
+        let document = serde_json::to_value(document()).unwrap();
+        let text = document.to_string();
+        for reference in text.split("#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(
+                document["components"]["schemas"].get(name).is_some(),
+                "{name} is not described"
+            );
+        }
+        let mut ids = std::collections::HashSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for operation in methods.as_object().unwrap().values() {
+                let id = operation["operationId"].as_str().unwrap();
+                assert!(ids.insert(id.to_owned()), "{id} twice");
+                for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                    let name = parameter["name"].as_str().unwrap();
+                    let in_path = path.contains(&format!("{{{name}}}"));
+                    assert_eq!(parameter["in"] == "path", in_path, "{name} of {path}");
+                }
+            }
+        }
     }
 
     #[test]

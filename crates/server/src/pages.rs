@@ -128,6 +128,16 @@ enum Powers {
     Fetch,
 }
 
+impl Powers {
+    /// A form's post must tell its origin, which browsers withhold where there is never a referrer.
+    fn referrer_policy(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Forms => "same-origin",
+            Self::None | Self::Fetch => "no-referrer",
+        })
+    }
+}
+
 impl Page<'_> {
     fn respond(self, random: &Random) -> Response {
         let nonce = nonce(random);
@@ -136,7 +146,7 @@ impl Page<'_> {
             (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
             (header::CONTENT_SECURITY_POLICY, policy(&nonce, self.powers)),
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-            (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+            (header::REFERRER_POLICY, self.powers.referrer_policy()),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (
                 HeaderName::from_static("cross-origin-resource-policy"),

@@ -72,6 +72,7 @@ fn pages() -> Router<AppState> {
 /// The whole service. Outermost first: the request's id, the problem document, the doors.
 pub(crate) fn service(app: AppState) -> Router {
     let (api, document) = api().split_for_parts();
+    let document = openapi::with_distinct_operations(document);
     let served = get(openapi::serve).with_state(std::sync::Arc::new(document));
     Router::new()
         .merge(api)

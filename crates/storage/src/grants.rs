@@ -56,9 +56,8 @@ const RELEASE: &str = "UPDATE grants
 const REFUSE: &str = "UPDATE grants
     SET lease_owner = NULL, lease_until = NULL, attempt_first_sent_at = NULL, attempt_count = 0
     WHERE user_id = $1 AND connector_id = $2 AND generation = $3";
-const FORCE: &str = "UPDATE grants SET forced_at = $4, forced_generation = generation
+const FORCE: &str = "UPDATE grants SET forced_at = $4
     WHERE user_id = $1 AND connector_id = $2 AND generation = $3
-        AND forced_generation IS DISTINCT FROM generation
         AND (forced_at IS NULL OR forced_at <= $5)";
 
 /// What a refresh gave.

@@ -152,11 +152,11 @@ fn refusals_carry_their_code_and_pass_apart_from_being_busy() {
 }
 
 #[test]
-fn the_method_to_ask_for_is_the_simplest_one_offered() {
+fn the_method_to_ask_for_is_none_where_offered_else_the_servers_first() {
     for (offered, expected) in [
         (None, "none"),
         (Some(vec!["client_secret_post", "none"]), "none"),
-        (Some(vec!["client_secret_post", "client_secret_basic"]), "client_secret_basic"),
+        (Some(vec!["client_secret_post", "client_secret_basic"]), "client_secret_post"),
         (Some(vec!["private_key_jwt", "client_secret_post"]), "client_secret_post"),
         (Some(vec!["private_key_jwt"]), "none"),
     ] {

@@ -92,8 +92,10 @@ pub(crate) enum Format {
 
 /// How the tools are listed.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListToolsQuery {
     /// The shape of each tool; Keyway's own where it is absent.
+    #[param(inline)]
     pub(crate) format: Option<Format>,
 }
 

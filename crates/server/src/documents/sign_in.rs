@@ -98,8 +98,10 @@ impl From<SessionReport> for AuthorizationSession {
 
 /// What a sign-out takes along.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SignOutQuery {
     /// Whether the client registration is forgotten as well.
     #[serde(default)]
+    #[param(required = false)]
     pub(crate) forget_registration: bool,
 }

@@ -14,10 +14,13 @@ use crate::{
     state::AppState,
 };
 
+/// Where a connector is served as the MCP server it is.
+pub(crate) const PATH: &str = "/mcp/{connector}";
+
 /// Hands an MCP request on to the connector's server and streams what it answers.
 #[utoipa::path(
     method(get, post, delete),
-    path = "/mcp/{connector}",
+    path = PATH,
     params(("connector" = String, Path, description = "The connector's id or slug")),
     responses(
         (status = "default", description = "What the MCP server answers, or a problem"),

@@ -20,6 +20,7 @@ const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; versi
 
 /// That the process is alive, or ready.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ProcessHealth)]
 pub(crate) struct Health {
     /// `ok` in every answer with the status 200.
     status: &'static str,
