@@ -1,0 +1,102 @@
+// The requests the page makes, as functions. Each answers with the body or throws a `Problem`.
+
+import createClient from "openapi-fetch";
+
+import { Problem, problemFromAnswer, problemFromThrown } from "./problem";
+import type { paths } from "./schema";
+import type {
+  AuthorizationSession,
+  Connector,
+  ConnectorPatch,
+  NewConnector,
+  ProbeReport,
+  SignInStarted,
+  TestReport,
+  Tool,
+} from "./types";
+
+/** No request may keep a person waiting for longer than this. */
+const LIMIT_MS = 30_000;
+
+export interface Api {
+  connectors(): Promise<Connector[]>;
+  create(connector: NewConnector): Promise<Connector>;
+  change(id: string, patch: ConnectorPatch): Promise<Connector>;
+  remove(id: string): Promise<void>;
+  probe(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<ProbeReport>;
+  test(id: string): Promise<TestReport>;
+  tools(id: string): Promise<Tool[]>;
+  startSignIn(id: string, returnTo?: string): Promise<SignInStarted>;
+  signOut(id: string): Promise<void>;
+  authorizationSession(id: string): Promise<AuthorizationSession>;
+}
+
+/**
+ * The API at `base`, an origin. With a session token every request is sent as its bearer, without
+ * cookies; without one the browser's own session cookie, if any, speaks.
+ */
+export function createApi(base: string, token: string | null): Api {
+  const client = createClient<paths>({
+    baseUrl: base,
+    fetch: (request) => fetch(request, { signal: bounded(request.signal) }),
+    credentials: token === null ? "same-origin" : "omit",
+    ...(token === null ? {} : { headers: { Authorization: `Bearer ${token}` } }),
+  });
+  const one = (id: string) => ({ params: { path: { id } } });
+
+  return {
+    connectors: async () => (await answer(client.GET("/api/v1/connectors"))).connectors,
+    create: (body) => answer(client.POST("/api/v1/connectors", { body })),
+    change: (id, body) => answer(client.PATCH("/api/v1/connectors/{id}", { ...one(id), body })),
+    remove: (id) => done(client.DELETE("/api/v1/connectors/{id}", one(id))),
+    probe: (url, headers, signal) =>
+      answer(client.POST("/api/v1/connectors/probe", { body: { url, headers }, signal })),
+    test: (id) => answer(client.POST("/api/v1/connectors/{id}/test", one(id))),
+    tools: async (id) => (await answer(client.GET("/api/v1/connectors/{id}/tools", one(id)))).tools,
+    startSignIn: (id, returnTo) =>
+      answer(
+        client.POST("/api/v1/connectors/{id}/oauth/start", {
+          ...one(id),
+          body: returnTo === undefined ? {} : { return_to: returnTo },
+        }),
+      ),
+    signOut: (id) => done(client.DELETE("/api/v1/connectors/{id}/oauth", one(id))),
+    authorizationSession: (id) =>
+      answer(client.GET("/api/v1/authorization-sessions/{id}", one(id))),
+  };
+}
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+async function answer<T>(request: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await settled(request);
+  if (!response.ok) throw problemFromAnswer(response.status, error);
+  if (data === undefined) throw problemFromAnswer(response.status, undefined);
+  return data;
+}
+
+async function done(request: Promise<Answer<unknown>>): Promise<void> {
+  const { error, response } = await settled(request);
+  if (!response.ok) throw problemFromAnswer(response.status, error);
+}
+
+async function settled<T>(request: Promise<Answer<T>>): Promise<Answer<T>> {
+  try {
+    return await request;
+  } catch (thrown) {
+    throw problemFromThrown(thrown);
+  }
+}
+
+function bounded(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+}
+
+/** Whether the request failed because nobody is signed in to this page. */
+export function needsSession(error: unknown): boolean {
+  return error instanceof Problem && error.status === 401;
+}

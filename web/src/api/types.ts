@@ -1,0 +1,18 @@
+// The API's shapes under the names the page uses. Everything comes from the generated schema.
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Connector = Schemas["Connector"];
+export type NewConnector = Schemas["NewConnector"];
+export type ConnectorPatch = Schemas["ConnectorPatch"];
+export type ProbeReport = Schemas["ProbeReport"];
+export type TraceStep = Schemas["TraceStep"];
+export type TestReport = Schemas["TestReport"];
+export type Tool = Schemas["Tool"];
+export type SignInStarted = Schemas["SignInStarted"];
+export type AuthorizationSession = Schemas["AuthorizationSession"];
+
+/** Header names and their values; `null` deletes one. */
+export type HeaderPatch = Record<string, string | null>;

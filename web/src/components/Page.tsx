@@ -1,0 +1,70 @@
+// The heading, the list, and the dialog that is open.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { needsSession } from "../api/client";
+import type { Connector } from "../api/types";
+import { useConnectors } from "../state/connectors";
+import { texts } from "../words";
+import { AddDialog } from "./AddDialog";
+import { ConnectorList } from "./ConnectorList";
+import { DeleteDialog } from "./DeleteDialog";
+import { EditDialog } from "./EditDialog";
+import { Icon } from "./Icon";
+
+type OpenDialog = { kind: "add" } | { kind: "edit" | "delete"; connector: Connector };
+
+export function Page({ target, linkSpent }: { target: string | null; linkSpent: boolean }) {
+  const [dialog, setDialog] = useState<OpenDialog | null>(null);
+  const addButton = useRef<HTMLButtonElement>(null);
+  const known = !needsSession(useConnectors().error);
+  const close = () => setDialog(null);
+  useFocusAfterDialog(addButton, dialog !== null);
+
+  return (
+    <>
+      <header class="page-head">
+        <div>
+          <h1>{texts.title}</h1>
+          <p class="hint">{texts.intro}</p>
+        </div>
+        {known && (
+          <button ref={addButton} type="button" class="primary" onClick={() => setDialog({ kind: "add" })}>
+            <Icon name="plus" />
+            {texts.add}
+          </button>
+        )}
+      </header>
+      <ConnectorList
+        target={target}
+        linkSpent={linkSpent}
+        onEdit={(connector) => setDialog({ kind: "edit", connector })}
+        onDelete={(connector) => setDialog({ kind: "delete", connector })}
+      />
+      {dialog?.kind === "add" && (
+        <AddDialog
+          onAdded={() => setDialog((open) => (open?.kind === "add" ? null : open))}
+          onClose={close}
+        />
+      )}
+      {dialog?.kind === "edit" && <EditDialog connector={dialog.connector} onClose={close} />}
+      {dialog?.kind === "delete" && (
+        <DeleteDialog
+          connector={dialog.connector}
+          onClose={close}
+          onDeleted={close}
+        />
+      )}
+    </>
+  );
+}
+
+/** A dialog gives the focus back to what opened it; where that is gone, the add button takes it. */
+function useFocusAfterDialog(fallback: { current: HTMLElement | null }, isOpen: boolean): void {
+  const wasOpen = useRef(isOpen);
+  useEffect(() => {
+    const root = fallback.current?.getRootNode() as ShadowRoot | undefined;
+    if (wasOpen.current && !isOpen && root?.activeElement == null) fallback.current?.focus();
+    wasOpen.current = isOpen;
+  }, [isOpen]);
+}
