@@ -1,0 +1,107 @@
+//! The handshake eras, 2025-03-26 to 2025-11-25: `initialize`, sessions, the GET stream, DELETE.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{
+    Shared,
+    answers::{self, Era, Outcome},
+    message::Message,
+    wire,
+};
+use crate::random::random_text;
+
+const SESSION: &str = "mcp-session-id";
+const NEWEST: &str = "2025-11-25";
+const VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", NEWEST];
+
+pub(super) fn post(
+    shared: &Shared,
+    headers: &HeaderMap,
+    message: &Message,
+    user: Option<String>,
+) -> Response {
+    if message.method == "initialize" {
+        return initialize(shared, message);
+    }
+    if let Err(status) = check_session(shared, headers) {
+        return status.into_response();
+    }
+    if message.id.is_none() || message.method.is_empty() {
+        return StatusCode::ACCEPTED.into_response();
+    }
+    let outcome = answers::answer(shared, Era::Handshake, message, user);
+    wire::respond(shared, message, outcome)
+}
+
+fn initialize(shared: &Shared, message: &Message) -> Response {
+    let asked = message.params.protocol_version.as_deref().unwrap_or(NEWEST);
+    let version = if VERSIONS.contains(&asked) { asked } else { NEWEST };
+    let members = format!(
+        r#""protocolVersion":"{version}","capabilities":{},"serverInfo":{},"instructions":"Be kind.","x-unknown":1"#,
+        answers::CAPABILITIES,
+        answers::SERVER_INFO,
+    );
+    let outcome = Outcome::Result(format!("{{{members}}}"));
+    let mut response = wire::respond(shared, message, outcome);
+    if shared.script().sessions {
+        let id = format!("session-{}", random_text());
+        let value = HeaderValue::from_str(&id).expect("hexadecimal digits are a header value");
+        response.headers_mut().insert(SESSION, value);
+        shared.sessions().insert(id);
+    }
+    response
+}
+
+/// 400 without the session id that is needed, 404 for one that is not (any longer) known.
+fn check_session(shared: &Shared, headers: &HeaderMap) -> Result<(), StatusCode> {
+    if !shared.script().sessions {
+        return Ok(());
+    }
+    let named = headers.get(SESSION).and_then(|value| value.to_str().ok());
+    let named = named.ok_or(StatusCode::BAD_REQUEST)?;
+    let known = shared.sessions().contains(named);
+    if known { Ok(()) } else { Err(StatusCode::NOT_FOUND) }
+}
+
+/// `DELETE`: the client is done with its session.
+pub(super) fn end_session(shared: &Shared, headers: &HeaderMap) -> Response {
+    if let Err(status) = check_session(shared, headers) {
+        return status.into_response();
+    }
+    if let Some(named) = headers.get(SESSION).and_then(|value| value.to_str().ok()) {
+        shared.sessions().remove(named);
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// `GET`: a stream of what the test sends by `notify`.
+pub(super) fn listen(shared: &Shared, headers: &HeaderMap) -> Response {
+    if !shared.script().listens {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    if let Err(status) = check_session(shared, headers) {
+        return status.into_response();
+    }
+    let notifications = shared.notifications.subscribe();
+    let opened = stream::once(async { Ok(Bytes::from_static(b": listening\n\n")) });
+    let events = stream::unfold(notifications, |mut notifications| async {
+        loop {
+            match notifications.recv().await {
+                Ok(text) => {
+                    return Some((Ok::<_, std::io::Error>(wire::event(&text)), notifications));
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    let body = Body::from_stream(futures_util::StreamExt::chain(opened, events));
+    ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
