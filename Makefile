@@ -1,0 +1,80 @@
+# Everything a person or CI runs. `make help` tells.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+PROFILE ?= release
+BINARY := target/$(if $(filter release,$(PROFILE)),release,debug)/keyway
+CACHE := tests/.cache
+# What `make prepare` found or fetched: a newer Node, Chromium, PostgreSQL.
+LOAD := set -a; source $(CACHE)/env; set +a;
+
+.PHONY: help
+help: ## Tell what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: page
+page: web/dist/index.html ## Build the settings page
+
+web/node_modules: web/package.json web/package-lock.json
+	@echo "fetching the page's packages (npm ci)"
+	npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch web/node_modules
+
+web/dist/index.html: web/node_modules $(shell find web/src web/scripts -type f 2>/dev/null) web/index.html web/vite.config.ts
+	@echo "building the page"
+	npm --prefix web run build
+
+.PHONY: build
+build: page ## Build the page and the binary
+	@echo "building the binary ($(PROFILE)); the first time takes some minutes"
+	$(CARGO) build --bin keyway $(if $(filter release,$(PROFILE)),--release)
+
+.PHONY: run
+run: build ## Build the page and the binary, and serve on http://localhost:8420
+	$(BINARY) serve
+
+.PHONY: demo
+demo: ## A protected MCP server with its own sign-in page on loopback, to try Keyway with
+	$(CARGO) run --package keyway-tests --bin keyway-demo -- $(ARGS)
+
+.PHONY: prepare
+prepare: ## Fetch what the tests need besides Rust, Node, npm and Python
+	node tests/tools/prepare.mjs
+
+.PHONY: test
+test: prepare page ## All tests
+	npm --prefix web test
+	$(CARGO) build --workspace --bins
+	$(LOAD) $(CARGO) test --workspace
+	$(LOAD) $$KEYWAY_TEST_NODE --test --test-concurrency=1 tests/browser/*.test.mjs
+	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/run.mjs --only oidc-provider,better-auth,sdk-example
+
+.PHONY: interop
+interop: page ## Sign in to real servers from the registries, and print the table
+	node tests/tools/prepare.mjs interop
+	$(CARGO) build --workspace --bins
+	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/run.mjs
+
+.PHONY: openapi
+openapi: ## Write openapi.json anew, and the page's API types from it
+	$(CARGO) run --quiet --bin keyway -- openapi > openapi.json
+	npm --prefix web run generate
+
+.PHONY: lint
+lint: page ## Formatting, lints, documentation, types
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --quiet
+	npm --prefix web run typecheck
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
+	else echo "cargo-deny is not installed; the dependency tree is not checked (cargo install cargo-deny)"; fi
+
+.PHONY: audit
+audit: ## Known vulnerabilities in the dependency tree (needs the network)
+	$(CARGO) deny check advisories
+
+.PHONY: check
+check: lint test ## Exactly what CI runs
