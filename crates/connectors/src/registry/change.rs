@@ -18,7 +18,7 @@ use crate::{
 /// Changes a connector. `if_match` is the revision the change is based on.
 ///
 /// # Errors
-/// As [`create`], and [`Error::Stale`] where the row is at another revision.
+/// As [`create`](super::create), and [`Error::Stale`] where the row is at another revision.
 pub async fn change(
     cx: &Context,
     caller: &Caller,
