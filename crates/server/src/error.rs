@@ -22,7 +22,8 @@ use crate::{state::AppState, telemetry::RequestId};
 /// The media type of a problem document.
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// A failure as the outside sees it. It becomes a document in [`answer`], which knows the request's id.
+/// A failure as the outside sees it. It becomes a document in the middleware that
+/// knows the request's id.
 #[derive(Clone, Debug)]
 pub struct Problem {
     code: Code,
