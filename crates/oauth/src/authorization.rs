@@ -64,7 +64,7 @@ pub fn request_url(request: &AuthorizationRequest<'_>) -> Result<String, Invalid
     let mut url = endpoint.clone();
     url.set_query(None);
     let mut query = url.query_pairs_mut();
-    query.extend_pairs(endpoint.query_pairs().filter(|(name, _)| !is_ours(name)));
+    query.extend_pairs(endpoint.query_pairs().filter(|(name, _)| !is_reserved(name)));
     query.append_pair("response_type", "code");
     query.append_pair("client_id", request.client_id);
     query.append_pair("redirect_uri", request.redirect_uri);
@@ -77,12 +77,13 @@ pub fn request_url(request: &AuthorizationRequest<'_>) -> Result<String, Invalid
     if let Some(resource) = request.resource {
         query.append_pair("resource", resource);
     }
-    query.extend_pairs(request.extra.iter().filter(|(name, _)| !is_ours(name)));
+    query.extend_pairs(request.extra.iter().filter(|(name, _)| !is_reserved(name)));
     drop(query);
     Ok(url.into())
 }
 
-fn is_ours(name: &str) -> bool {
+/// Whether the request itself sets this parameter, so that an extra one is left out.
+pub fn is_reserved(name: &str) -> bool {
     OURS.contains(&name)
 }
 

@@ -32,9 +32,14 @@ impl Challenge {
     fn is_bearer(&self) -> bool {
         self.scheme.eq_ignore_ascii_case("bearer")
     }
+
+    /// Whether the scheme is `DPoP` (RFC 9449 §7.1).
+    pub fn is_dpop(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("dpop")
+    }
 }
 
-/// What a `Bearer` challenge says. All of it is the server's text: validate before use.
+/// What a `Bearer` or `DPoP` challenge says. All of it is the server's text: validate before use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BearerChallenge {
     /// Where the protected resource metadata is (RFC 9728 §5.1), not validated.
@@ -45,6 +50,8 @@ pub struct BearerChallenge {
     pub error: Option<String>,
     /// The server's explanation, without control characters. Never an error message of ours.
     pub error_description: Option<String>,
+    /// Whether the server takes tokens that are bound to a key (RFC 9449 §7.1).
+    pub dpop: bool,
 }
 
 /// Reads every challenge of the `WWW-Authenticate` values of one response, in order.
@@ -65,16 +72,20 @@ pub fn parse<'a>(values: impl Iterator<Item = &'a str>) -> Vec<Challenge> {
     challenges
 }
 
-/// The `Bearer` challenge among them; of several, the first that names its metadata.
+/// The `Bearer` challenge among them, or the `DPoP` one, which has the same parameters (RFC 9449 §7.1);
+/// of several, the first that names its metadata.
 pub fn bearer(challenges: &[Challenge]) -> Option<BearerChallenge> {
-    let mut bearers = challenges.iter().filter(|challenge| challenge.is_bearer());
+    let mut bearers =
+        challenges.iter().filter(|challenge| challenge.is_bearer() || challenge.is_dpop());
     let first = bearers.clone().next()?;
+    let dpop = challenges.iter().any(Challenge::is_dpop);
     let chosen = bearers.find(|c| c.param("resource_metadata").is_some()).unwrap_or(first);
     Some(BearerChallenge {
         resource_metadata: chosen.param("resource_metadata").map(ToOwned::to_owned),
         scope: scope::valid(chosen.param("scope").unwrap_or_default().split_ascii_whitespace()),
         error: chosen.param("error").map(printable),
         error_description: chosen.param("error_description").map(printable),
+        dpop,
     })
 }
 
@@ -347,6 +358,17 @@ mod tests {
         assert_eq!(parse([many.as_str()].into_iter()).len(), MOST_CHALLENGES);
         let wide = format!("Bearer {}", "a=b, ".repeat(1000));
         assert_eq!(parse([wide.as_str()].into_iter())[0].params.len(), MOST_PARAMETERS);
+    }
+
+    #[test]
+    fn a_dpop_challenge_is_read_like_a_bearer_one_and_says_so() {
+        let alone =
+            bearer_of(r#"DPoP algs="ES256", scope="read", resource_metadata="https://h/prm""#);
+        assert_eq!((alone.dpop, alone.scope), (true, vec!["read".to_owned()]));
+        assert_eq!(alone.resource_metadata.as_deref(), Some("https://h/prm"));
+        let beside = bearer_of(r#"Bearer scope="read", DPoP algs="ES256""#);
+        assert_eq!((beside.dpop, beside.scope), (true, vec!["read".to_owned()]));
+        assert!(!bearer_of("Bearer scope=read").dpop);
     }
 
     #[test]

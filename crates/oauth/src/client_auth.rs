@@ -6,12 +6,19 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use url::form_urlencoded;
 
+use crate::assertion::ClientAssertion;
+
 /// No secret; the client id goes into the body.
 pub const NONE: &str = "none";
 /// Id and secret in an `Authorization: Basic` header.
 pub const CLIENT_SECRET_BASIC: &str = "client_secret_basic";
 /// Id and secret in the body.
 pub const CLIENT_SECRET_POST: &str = "client_secret_post";
+
+/// A signed assertion in the body (RFC 7523 §2.2, OpenID Connect Core 1.0 §9).
+pub const PRIVATE_KEY_JWT: &str = "private_key_jwt";
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A client with its method, as it was registered.
 #[derive(Clone, Copy)]
@@ -22,6 +29,8 @@ pub struct ClientAuthentication<'a> {
     pub client_secret: Option<&'a SecretString>,
     /// A value of `token_endpoint_auth_method` (RFC 7591 §2).
     pub method: &'a str,
+    /// What signs for the client, where the method is `private_key_jwt`.
+    pub assertion: Option<ClientAssertion<'a>>,
 }
 
 /// The client cannot authenticate in the way it was registered.
@@ -30,12 +39,15 @@ pub enum ClientAuthenticationError {
     /// The method needs a secret and there is none.
     #[error("the client's authentication method needs a secret; register the client again")]
     SecretMissing,
-    /// The method is none of the three.
+    /// The method needs a key and there is none, or it does not sign.
+    #[error("the client's authentication method needs a private key; enter it again")]
+    KeyMissing,
+    /// The method is none of those that are supported.
     #[error("the client's authentication method is not supported; register it with another one")]
     UnsupportedMethod,
 }
 
-/// Whether the method is one of the three that are supported.
+/// Whether a dynamically registered client can use the method.
 pub fn is_supported(method: &str) -> bool {
     [NONE, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST].contains(&method)
 }
@@ -56,6 +68,8 @@ impl ClientAuthentication<'_> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields);
         match self.method {
+            // An assertion alone may be enough of a client (RFC 7521 §4.1).
+            NONE if self.client_id.is_empty() => {}
             NONE => {
                 form.append_pair("client_id", self.client_id);
             }
@@ -65,6 +79,14 @@ impl ClientAuthentication<'_> {
             }
             CLIENT_SECRET_BASIC => {
                 headers.insert(header::AUTHORIZATION, self.basic()?);
+            }
+            PRIVATE_KEY_JWT => {
+                let assertion = self.assertion.ok_or(ClientAuthenticationError::KeyMissing)?;
+                let assertion = assertion.sign(self.client_id);
+                let signed = assertion.map_err(|_| ClientAuthenticationError::KeyMissing)?;
+                form.append_pair("client_id", self.client_id);
+                form.append_pair("client_assertion_type", JWT_BEARER);
+                form.append_pair("client_assertion", signed.expose_secret());
             }
             _ => return Err(ClientAuthenticationError::UnsupportedMethod),
         }
@@ -98,8 +120,12 @@ mod tests {
         secret: Option<&str>,
     ) -> Result<(Option<String>, String), ClientAuthenticationError> {
         let secret = secret.map(SecretString::from);
-        let client =
-            ClientAuthentication { client_id: "id:1 é", client_secret: secret.as_ref(), method };
+        let client = ClientAuthentication {
+            client_id: "id:1 é",
+            client_secret: secret.as_ref(),
+            method,
+            assertion: None,
+        };
         let form = client.apply(&[("a", "b")])?;
         let header = form.headers.get(header::AUTHORIZATION);
         Ok((header.map(|value| value.to_str().expect("ASCII").to_owned()), form.body))
@@ -122,9 +148,10 @@ mod tests {
 
     #[test]
     fn a_client_that_cannot_authenticate_is_told() {
-        use ClientAuthenticationError::{SecretMissing, UnsupportedMethod};
+        use ClientAuthenticationError::{KeyMissing, SecretMissing, UnsupportedMethod};
         assert_eq!(apply("client_secret_basic", None), Err(SecretMissing));
         assert_eq!(apply("client_secret_post", None), Err(SecretMissing));
-        assert_eq!(apply("private_key_jwt", Some("s")), Err(UnsupportedMethod));
+        assert_eq!(apply("private_key_jwt", Some("s")), Err(KeyMissing));
+        assert_eq!(apply("tls_client_auth", Some("s")), Err(UnsupportedMethod));
     }
 }

@@ -2,6 +2,7 @@
 //! (RFC 9728), then authorization server metadata (RFC 8414, OpenID Connect Discovery), then what the
 //! MCP specification of 2025-03-26 asked for. Every step is kept in a trace.
 
+mod exceptions;
 mod look;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,10 @@ use thiserror::Error;
 use url::Url;
 
 use self::look::{Look, Place};
-pub use self::trace::{Fault, TraceStep};
+pub use self::{
+    exceptions::Exception,
+    trace::{Fault, TraceStep},
+};
 use crate::{
     challenge::BearerChallenge,
     http::{HttpClient, SendError},
@@ -32,6 +36,8 @@ pub struct DiscoveryRequest<'a> {
     /// Whether `/authorize`, `/token` and `/register` of the MCP server's origin may be assumed where
     /// there is no metadata at all. Never with a refresh token in hand.
     pub allow_legacy_fallback: bool,
+    /// What is allowed against the rules; empty unless an operator wants it otherwise.
+    pub exceptions: &'a [Exception],
 }
 
 /// What came of discovery.
@@ -50,6 +56,8 @@ pub struct Discovered {
     pub resource: Option<String>,
     /// The scopes that the protected resource lists.
     pub resource_scopes: Vec<String>,
+    /// Whether the protected resource takes only tokens that are bound to a key (RFC 9449 §5.2).
+    pub dpop_required: bool,
     /// The issuer as it was published, to be compared byte for byte (RFC 9207).
     pub issuer: String,
     /// The authorization server's metadata; it has PKCE, unless the endpoints were only assumed.
@@ -129,7 +137,7 @@ pub enum DiscoveryError {
 /// the challenge pointed to is an error. 408, 425, 429 and 5xx are failures and end the search, as does a
 /// document that is found and may not be used.
 pub async fn discover(http: &impl HttpClient, request: &DiscoveryRequest<'_>) -> Discovery {
-    let mut look = Look::new(http);
+    let mut look = Look::new(http, request.exceptions);
     let result = search(&mut look, request).await;
     Discovery { result, trace: look.into_trace() }
 }
@@ -143,6 +151,8 @@ async fn search(
         return Err(DiscoveryError::MetadataInvalid { url: String::new(), reason });
     };
     let resource = protected_resource(look, request, &mcp_url).await?;
+    let dpop_required =
+        resource.as_ref().is_some_and(|known| known.dpop_bound_access_tokens_required);
     let (resource, servers, resource_scopes) = match resource {
         Some(known) => (Some(known.resource), known.authorization_servers, known.scopes_supported),
         None => (None, Vec::new(), Vec::new()),
@@ -155,7 +165,15 @@ async fn search(
         (server, Some(fallback))
     };
     let issuer = server.issuer.clone();
-    Ok(Discovered { resource, resource_scopes, issuer, server, from_protected_resource, legacy })
+    Ok(Discovered {
+        resource,
+        resource_scopes,
+        dpop_required,
+        issuer,
+        server,
+        from_protected_resource,
+        legacy,
+    })
 }
 
 async fn protected_resource(

@@ -72,6 +72,7 @@
 //!     mcp_url: "https://mcp.example/mcp",
 //!     challenge: challenge.as_ref(),
 //!     allow_legacy_fallback: false,
+//!     exceptions: &[],
 //! };
 //! let discovered = discovery::discover(&Servers, &request).await.result?;
 //! assert_eq!(discovered.issuer, "https://as.example");
@@ -86,6 +87,10 @@
 //!     scope: None,
 //!     grant_types: &["authorization_code", "refresh_token"],
 //!     token_endpoint_auth_method: registration::choose_auth_method(&discovered.server),
+//!     token_endpoint_auth_methods_supported: discovered
+//!         .server
+//!         .token_endpoint_auth_methods_supported
+//!         .as_deref(),
 //! };
 //! let endpoint = discovered.server.registration_endpoint.as_deref().ok_or("a client id is needed")?;
 //! let now = 1_700_000_000;
@@ -126,10 +131,12 @@
 //!         client_id: &client.client_id,
 //!         client_secret: client.client_secret.as_ref(),
 //!         method: &client.token_endpoint_auth_method,
+//!         assertion: None,
 //!     },
 //!     resource: discovered.resource.as_deref(),
+//!     dpop: None,
 //! };
-//! let first = token::exchange_code(&Servers, &request, code, redirect_uri, &pkce.verifier).await?;
+//! let first = token::exchange_code(&Servers, &request, &code, redirect_uri, &pkce.verifier).await?;
 //! assert_eq!(first.access_token.expose_secret(), "at-1");
 //! let refresh_token = first.refresh_token.ok_or("no refresh token")?;
 //! token::refresh(&Servers, &request, &refresh_token, &[]).await?;
@@ -137,11 +144,13 @@
 //! # }
 //! ```
 
+pub mod assertion;
 pub mod authorization;
 pub mod challenge;
 pub mod client_auth;
 pub mod client_metadata;
 pub mod discovery;
+pub mod dpop;
 pub mod http;
 pub mod metadata;
 pub mod pkce;
@@ -150,6 +159,7 @@ pub mod resource;
 pub mod revocation;
 pub mod state;
 pub mod token;
+pub mod userinfo;
 
 mod answer;
 mod endpoint;

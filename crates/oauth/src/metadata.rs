@@ -17,6 +17,8 @@ pub struct ProtectedResourceMetadata {
     pub authorization_servers: Vec<String>,
     /// The scopes that requests may need; only valid ones.
     pub scopes_supported: Vec<String>,
+    /// Whether it takes only tokens that are bound to a key (RFC 9449 §5.2, RFC 9728 §2).
+    pub dpop_bound_access_tokens_required: bool,
 }
 
 /// What an authorization server says about itself. Endpoints are plain `http` or `https` addresses;
@@ -39,12 +41,16 @@ pub struct AuthorizationServerMetadata {
     pub jwks_uri: Option<String>,
     /// All scopes of the server; never a list to ask for.
     pub scopes_supported: Option<Vec<String>>,
+    /// Values of `prompt` (Initiating User Registration via OpenID Connect 1.0 §4).
+    pub prompt_values_supported: Option<Vec<String>>,
     /// Values of `response_type`.
     pub response_types_supported: Option<Vec<String>>,
     /// Values of `grant_type`.
     pub grant_types_supported: Option<Vec<String>>,
     /// PKCE methods; `None` means that the server does not say that it has PKCE.
     pub code_challenge_methods_supported: Option<Vec<String>>,
+    /// With which algorithms DPoP proofs may be signed (RFC 9449 §5.1); `None` means no DPoP.
+    pub dpop_signing_alg_values_supported: Option<Vec<String>>,
     /// Client authentication methods of the token endpoint.
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// Client authentication methods of the revocation endpoint.
@@ -87,6 +93,7 @@ impl ProtectedResourceMetadata {
             resource: resource.to_owned(),
             authorization_servers,
             scopes_supported: scope::valid(scopes.iter().map(String::as_str)),
+            dpop_bound_access_tokens_required: object.flag("dpop_bound_access_tokens_required"),
         }))
     }
 }
@@ -111,9 +118,11 @@ impl AuthorizationServerMetadata {
             userinfo_endpoint: optional_endpoint(object, "userinfo_endpoint").ok().flatten(),
             jwks_uri: optional_endpoint(object, "jwks_uri").ok().flatten(),
             scopes_supported: object.texts("scopes_supported"),
+            prompt_values_supported: object.texts("prompt_values_supported"),
             response_types_supported: object.texts("response_types_supported"),
             grant_types_supported: object.texts("grant_types_supported"),
             code_challenge_methods_supported: object.texts("code_challenge_methods_supported"),
+            dpop_signing_alg_values_supported: object.texts("dpop_signing_alg_values_supported"),
             token_endpoint_auth_methods_supported: object
                 .texts("token_endpoint_auth_methods_supported"),
             revocation_endpoint_auth_methods_supported: object
@@ -129,6 +138,15 @@ impl AuthorizationServerMetadata {
     pub fn supports_pkce(&self) -> bool {
         let methods = self.code_challenge_methods_supported.as_deref().unwrap_or_default();
         methods.iter().any(|method| method == pkce::METHOD)
+    }
+
+    /// Whether a person can be asked with which account to go on (`prompt=select_account`): the server
+    /// lists it, or lists no prompts and is an OpenID provider (OpenID Connect Core 1.0 §3.1.2.1).
+    pub fn supports_account_selection(&self) -> bool {
+        match &self.prompt_values_supported {
+            Some(prompts) => prompts.iter().any(|prompt| prompt == "select_account"),
+            None => self.lists_scope("openid"),
+        }
     }
 
     /// Whether the server lists this scope as one of its own.
@@ -171,6 +189,7 @@ fn shown(issuer: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -292,5 +311,54 @@ mod tests {
         assert_eq!(resource(&json!({"error": "not found"})), Ok(None));
         let other = object(&json!({"error": "not found"}));
         assert_eq!(AuthorizationServerMetadata::read(&other, &[ISSUER]), Ok(None));
+    }
+
+    #[test]
+    fn accounts_can_be_selected_where_the_prompt_is_listed_or_the_server_is_an_openid_provider() {
+        for (prompts, scopes, expected) in [
+            (json!(["none", "select_account"]), json!(null), true),
+            (json!(["none"]), json!(["openid"]), false),
+            (json!(null), json!(["openid", "notes"]), true),
+            (json!(null), json!(["notes"]), false),
+            (json!(null), json!(null), false),
+        ] {
+            let members = [("prompt_values_supported", prompts), ("scopes_supported", scopes)];
+            let metadata = server(&members).ok().flatten().expect("metadata");
+            assert_eq!(metadata.supports_account_selection(), expected, "{members:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_member_of_any_type_is_survived(
+            name in "issuer|authorization_endpoint|token_endpoint|jwks_uri|scopes_supported|[a-z]{1,9}",
+            value in "null|true|-?[1-9][0-9]{0,30}|\\[[0-9]?\\]|\\{\\}|\"[ -~&&[^\"\\\\]]{0,40}\"",
+        ) {
+            let value = serde_json::from_str(&value).expect("JSON");
+            if let Ok(Some(metadata)) = server(&[(&name, value)]) {
+                prop_assert_eq!(metadata.issuer, ISSUER);
+            }
+        }
+
+        #[test]
+        fn an_endpoint_that_is_taken_can_stand_in_a_header(
+            endpoint in "(https?|ftp|javascript)://?[ -~é\r\n]{0,40}",
+        ) {
+            if let Ok(Some(metadata)) = server(&[("token_endpoint", json!(endpoint))]) {
+                let taken = metadata.token_endpoint;
+                let plain = taken.bytes().all(|byte| byte.is_ascii_graphic());
+                prop_assert!(plain && taken.starts_with("http"));
+                prop_assert_eq!(taken, endpoint);
+            }
+        }
+
+        #[test]
+        fn a_resource_that_is_taken_covers_the_server(path in "[a-z/#?@%.]{0,12}") {
+            let document = json!({"resource": format!("https://mcp.example{path}")});
+            if let Ok(Some(metadata)) = resource(&document) {
+                let covers = resource::covers(&metadata.resource, "https://mcp.example/mcp");
+                prop_assert!(covers);
+            }
+        }
     }
 }

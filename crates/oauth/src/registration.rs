@@ -39,6 +39,9 @@ pub struct RegistrationRequest<'a> {
     pub grant_types: &'a [&'a str],
     /// See [`choose_auth_method`].
     pub token_endpoint_auth_method: &'a str,
+    /// The methods in the server's metadata (RFC 8414 §2), which decide where an answer names none. It is
+    /// not sent.
+    pub token_endpoint_auth_methods_supported: Option<&'a [String]>,
 }
 
 /// A client that the server registered.
@@ -225,7 +228,8 @@ fn client_secret(object: &Object) -> Result<Option<SecretString>, RegistrationEr
     }
 }
 
-/// The method in the answer governs; without one, what was asked for, as far as it fits the secret.
+/// The method in the answer governs; without one, what was asked for, as far as it fits the secret and
+/// the server's metadata.
 fn auth_method(
     object: &Object,
     request: &RegistrationRequest<'_>,
@@ -234,8 +238,7 @@ fn auth_method(
     let method = match object.text("token_endpoint_auth_method") {
         Some(method) => method,
         None if !has_secret => NONE,
-        None if request.token_endpoint_auth_method == CLIENT_SECRET_POST => CLIENT_SECRET_POST,
-        None => CLIENT_SECRET_BASIC,
+        None => method_of_secret(request),
     };
     if !client_auth::is_supported(method) {
         let method = answer::error_code(method);
@@ -245,6 +248,17 @@ fn auth_method(
         return Err(RegistrationError::Answer("its authentication method needs a secret"));
     }
     Ok(method.to_owned())
+}
+
+/// Some servers give a secret to everyone, also where `none` is all they take.
+fn method_of_secret(request: &RegistrationRequest<'_>) -> &'static str {
+    let offered = request.token_endpoint_auth_methods_supported.unwrap_or_default();
+    if request.token_endpoint_auth_method == CLIENT_SECRET_POST {
+        return CLIENT_SECRET_POST;
+    }
+    let known = |method: &&str| offered.iter().any(|offered| offered == method);
+    let first = [CLIENT_SECRET_BASIC, CLIENT_SECRET_POST, NONE].into_iter().find(known);
+    first.unwrap_or(CLIENT_SECRET_BASIC)
 }
 
 /// Zero means that the secret does not expire (RFC 7591 §3.2.1).

@@ -90,7 +90,12 @@ mod tests {
     #[tokio::test]
     async fn a_token_is_sent_with_its_hint_and_the_client() {
         let script = Script::new().response(ENDPOINT, 200, &[], "");
-        let client = ClientAuthentication { client_id: "c", client_secret: None, method: "none" };
+        let client = ClientAuthentication {
+            client_id: "c",
+            client_secret: None,
+            method: "none",
+            assertion: None,
+        };
         let token = SecretString::from("rt");
         assert_eq!(revoke(&script, ENDPOINT, &client, &token, "refresh_token").await, Ok(()));
         let expected = [("token", "rt"), ("token_type_hint", "refresh_token"), ("client_id", "c")]

@@ -8,18 +8,21 @@ mod tests;
 
 use std::{fmt, time::Duration};
 
-use ::http::StatusCode;
+use ::http::{Response, StatusCode};
+use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+pub(crate) use self::answer::read_issued;
 pub use self::{
-    answer::{TokenAnswer, read_answer},
+    answer::{TokenAnswer, TokenType, read_answer},
     jwt::{JwtClaims, jwt_claims},
 };
 use crate::{
     answer::is_transient,
     authorization::AuthorizationCode,
     client_auth::{ClientAuthentication, ClientAuthenticationError},
+    dpop::{self, DpopBinding},
     http::{self, HttpClient, SendError},
 };
 
@@ -32,6 +35,8 @@ pub struct TokenRequest<'a> {
     pub client: ClientAuthentication<'a>,
     /// The protected resource, the same string as in the authorization request.
     pub resource: Option<&'a str>,
+    /// What the tokens are to be bound to, if to anything.
+    pub dpop: Option<DpopBinding<'a>>,
 }
 
 /// Why there are no tokens.
@@ -144,6 +149,15 @@ impl TokenError {
         }
     }
 
+    /// Whether the server did not take the way in which the client authenticated (RFC 6749 §5.2).
+    pub fn refuses_client(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => code.as_deref() == Some("invalid_client"),
+            Self::Status { status, .. } => *status == 401,
+            _ => false,
+        }
+    }
+
     /// The provider's own error code: `[A-Za-z0-9_.-]{1,64}`.
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -170,11 +184,12 @@ fn class_of_code(code: &str, retry_after: Option<Duration>) -> TokenErrorClass {
     }
 }
 
-/// Exchanges an authorization code (RFC 6749 §4.1.3). The code is spent, whatever comes of it.
+/// Exchanges an authorization code (RFC 6749 §4.1.3). The code is spent, whatever comes of it, unless the
+/// client itself was refused, which a server decides before it looks at the code.
 pub async fn exchange_code(
     http: &impl HttpClient,
     request: &TokenRequest<'_>,
-    code: AuthorizationCode,
+    code: &AuthorizationCode,
     redirect_uri: &str,
     verifier: &SecretString,
 ) -> Result<TokenAnswer, TokenError> {
@@ -203,13 +218,50 @@ pub async fn refresh(
     send(http, request, fields).await
 }
 
-async fn send<'a>(
+/// Asks for a token with nothing but the client's own credentials (RFC 6749 §4.4).
+pub async fn client_credentials(
+    http: &impl HttpClient,
+    request: &TokenRequest<'_>,
+    scopes: &[String],
+) -> Result<TokenAnswer, TokenError> {
+    let scope = scopes.join(" ");
+    let mut fields = vec![("grant_type", "client_credentials")];
+    if !scope.is_empty() {
+        fields.push(("scope", &scope));
+    }
+    send(http, request, fields).await
+}
+
+/// Sends a token request; once more where the server wants its nonce in the proof (RFC 9449 §8).
+pub(crate) async fn send<'a>(
     http: &impl HttpClient,
     request: &TokenRequest<'a>,
     mut fields: Vec<(&str, &'a str)>,
 ) -> Result<TokenAnswer, TokenError> {
     fields.extend(request.resource.map(|resource| ("resource", resource)));
-    let form = request.client.apply(&fields)?;
-    let response = http::post_form(http, request.token_endpoint, form).await?;
-    read_answer(&response)
+    let nonce = request.dpop.as_ref().and_then(|dpop| dpop.nonce);
+    let response = send_once(http, request, &fields, nonce).await?;
+    let answer = read_answer(&response, request.dpop.is_some());
+    match (&answer, dpop::nonce(response.headers())) {
+        (Err(error), Some(nonce))
+            if request.dpop.is_some() && dpop::asks_for_nonce(error.code()) =>
+        {
+            let response = send_once(http, request, &fields, Some(nonce)).await?;
+            read_answer(&response, true)
+        }
+        _ => answer,
+    }
+}
+
+async fn send_once(
+    http: &impl HttpClient,
+    request: &TokenRequest<'_>,
+    fields: &[(&str, &str)],
+    nonce: Option<&str>,
+) -> Result<Response<Bytes>, TokenError> {
+    let mut form = request.client.apply(fields)?;
+    if let Some(dpop) = &request.dpop {
+        form.headers.insert(dpop::PROOF, dpop.proof(request.token_endpoint, nonce));
+    }
+    Ok(http::post_form(http, request.token_endpoint, form).await?)
 }

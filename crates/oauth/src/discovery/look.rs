@@ -3,7 +3,7 @@
 use ::http::{HeaderName, HeaderValue, Response};
 use bytes::Bytes;
 
-use super::{DiscoveryError, Fault, TraceStep};
+use super::{DiscoveryError, Exception, Fault, TraceStep, exceptions};
 use crate::{
     answer, endpoint,
     http::{self, HttpClient, SendError},
@@ -14,6 +14,7 @@ use crate::{
 const RESOURCE: &str = "protected_resource_metadata";
 const SERVER: &str = "authorization_server_metadata";
 const ASSUMED: &str = "legacy_endpoints";
+const OTHER_JSON: &str = "other JSON than the metadata";
 
 /// A place where a document may be.
 pub(super) struct Place {
@@ -78,18 +79,21 @@ impl Place {
 /// What there is at a place.
 enum Found<T> {
     Document(T),
+    /// A document that only an exception lets pass, and what it deviates in.
+    Excepted(T, String),
     Miss(String),
 }
 
 /// The search so far.
 pub(super) struct Look<'a, H> {
     http: &'a H,
+    exceptions: &'a [Exception],
     trace: Vec<TraceStep>,
 }
 
 impl<'a, H: HttpClient> Look<'a, H> {
-    pub(super) fn new(http: &'a H) -> Self {
-        Self { http, trace: Vec::new() }
+    pub(super) fn new(http: &'a H, exceptions: &'a [Exception]) -> Self {
+        Self { http, exceptions, trace: Vec::new() }
     }
 
     pub(super) fn into_trace(self) -> Vec<TraceStep> {
@@ -102,7 +106,11 @@ impl<'a, H: HttpClient> Look<'a, H> {
         place: &Place,
         read: impl Fn(&Object) -> Result<Option<T>, DocumentError>,
     ) -> Result<Option<T>, DiscoveryError> {
-        let reading = |object: &Object| read(object).map_err(|e| place.invalid(e.to_string()));
+        let reading = |object: &Object| match read(object) {
+            Ok(Some(document)) => Ok(Found::Document(document)),
+            Ok(None) => place.miss(OTHER_JSON),
+            Err(error) => Err(place.invalid(error.to_string())),
+        };
         self.look(place, reading).await
     }
 
@@ -112,7 +120,8 @@ impl<'a, H: HttpClient> Look<'a, H> {
         place: &Place,
         issuers: &[&str],
     ) -> Result<Option<AuthorizationServerMetadata>, DiscoveryError> {
-        self.look(place, |object| read_server(place, issuers, object)).await
+        let exceptions = self.exceptions;
+        self.look(place, |object| read_server(place, issuers, exceptions, object)).await
     }
 
     /// Notes that the fixed endpoints of 2025-03-26 are taken for granted.
@@ -130,7 +139,7 @@ impl<'a, H: HttpClient> Look<'a, H> {
     async fn look<T>(
         &mut self,
         place: &Place,
-        read: impl Fn(&Object) -> Result<Option<T>, DiscoveryError>,
+        read: impl Fn(&Object) -> Result<Found<T>, DiscoveryError>,
     ) -> Result<Option<T>, DiscoveryError> {
         let fetched = http::get(self.http, &place.url, &place.headers()).await;
         let status = fetched.result.as_ref().ok().map(|response| response.status().as_u16());
@@ -141,12 +150,13 @@ impl<'a, H: HttpClient> Look<'a, H> {
         let found = document(place, fetched.result, read);
         let (outcome, fault) = match &found {
             Ok(Found::Document(_)) => ("found".to_owned(), None),
+            Ok(Found::Excepted(_, how)) => (format!("found, by an exception: {how}"), None),
             Ok(Found::Miss(why)) => (format!("miss: {why}"), None),
             Err(error) => (format!("failed: {error}"), Some(place.fault(error))),
         };
         self.push(place, &url, status, outcome, fault);
         match found? {
-            Found::Document(document) => Ok(Some(document)),
+            Found::Document(document) | Found::Excepted(document, _) => Ok(Some(document)),
             Found::Miss(_) => Ok(None),
         }
     }
@@ -168,7 +178,7 @@ impl<'a, H: HttpClient> Look<'a, H> {
 fn document<T>(
     place: &Place,
     result: Result<Response<Bytes>, SendError>,
-    read: impl Fn(&Object) -> Result<Option<T>, DiscoveryError>,
+    read: impl Fn(&Object) -> Result<Found<T>, DiscoveryError>,
 ) -> Result<Found<T>, DiscoveryError> {
     if endpoint::parse(&place.url).is_none() {
         return place.miss("not a plain http or https address");
@@ -186,10 +196,7 @@ fn document<T>(
         return place.miss(format!("status {status}"));
     }
     match Object::parse(response.body()) {
-        Ok(object) => match read(&object)? {
-            Some(document) => Ok(Found::Document(document)),
-            None => place.miss("other JSON than the metadata"),
-        },
+        Ok(object) => read(&object),
         Err(ObjectError::NotAnObject) => place.miss("not a JSON object"),
         Err(error @ ObjectError::Duplicate) => Err(place.invalid(error.to_string())),
     }
@@ -198,17 +205,36 @@ fn document<T>(
 fn read_server(
     place: &Place,
     issuers: &[&str],
+    exceptions: &[Exception],
     object: &Object,
-) -> Result<Option<AuthorizationServerMetadata>, DiscoveryError> {
-    match AuthorizationServerMetadata::read(object, issuers) {
-        Ok(Some(server)) if !server.supports_pkce() => {
-            Err(DiscoveryError::PkceUnsupported { issuer: server.issuer })
-        }
-        Ok(found) => Ok(found),
-        Err(DocumentError::Issuer(found)) => {
-            let expected = issuers.first().copied().unwrap_or_default().to_owned();
-            Err(DiscoveryError::IssuerMismatch { url: place.shown(), expected, found })
-        }
-        Err(error @ DocumentError::Invalid(_)) => Err(place.invalid(error.to_string())),
+) -> Result<Found<AuthorizationServerMetadata>, DiscoveryError> {
+    let expected = issuers.first().copied().unwrap_or_default();
+    let mut deviations = Vec::new();
+    let mut read = AuthorizationServerMetadata::read(object, issuers);
+    if let Err(DocumentError::Issuer(_)) = read
+        && let Some(found) = object.text("issuer")
+        && exceptions::accepts_spelling(exceptions, issuers, found)
+    {
+        deviations.push(format!("its issuer is {found:?} instead of {expected:?}"));
+        read = AuthorizationServerMetadata::read(object, &[found]);
     }
+    let server = match read {
+        Ok(Some(server)) => server,
+        Ok(None) => return place.miss(OTHER_JSON),
+        Err(DocumentError::Issuer(found)) => {
+            let (url, expected) = (place.shown(), expected.to_owned());
+            return Err(DiscoveryError::IssuerMismatch { url, expected, found });
+        }
+        Err(error @ DocumentError::Invalid(_)) => return Err(place.invalid(error.to_string())),
+    };
+    if !server.supports_pkce() {
+        if !exceptions::allows_missing_s256(exceptions, issuers) {
+            return Err(DiscoveryError::PkceUnsupported { issuer: server.issuer });
+        }
+        deviations.push("it does not announce PKCE with S256".to_owned());
+    }
+    if deviations.is_empty() {
+        return Ok(Found::Document(server));
+    }
+    Ok(Found::Excepted(server, deviations.join("; ")))
 }

@@ -47,8 +47,22 @@ async fn run(script: &Script, advertised: Option<&str>, allow_legacy_fallback: b
         resource_metadata: advertised.map(ToOwned::to_owned),
         ..BearerChallenge::default()
     };
-    let request =
-        DiscoveryRequest { mcp_url: MCP, challenge: Some(&challenge), allow_legacy_fallback };
+    let request = DiscoveryRequest {
+        mcp_url: MCP,
+        challenge: Some(&challenge),
+        allow_legacy_fallback,
+        exceptions: &[],
+    };
+    discover(script, &request).await
+}
+
+async fn run_with(script: &Script, exceptions: &[Exception]) -> Discovery {
+    let request = DiscoveryRequest {
+        mcp_url: MCP,
+        challenge: None,
+        allow_legacy_fallback: false,
+        exceptions,
+    };
     discover(script, &request).await
 }
 
@@ -277,7 +291,12 @@ async fn discovery_can_run_detached() {
 async fn an_endpoint_at_the_root_has_one_place() {
     let script = Script::new();
     let mcp_url = "http://127.0.0.1:9000";
-    let request = DiscoveryRequest { mcp_url, challenge: None, allow_legacy_fallback: false };
+    let request = DiscoveryRequest {
+        mcp_url,
+        challenge: None,
+        allow_legacy_fallback: false,
+        exceptions: &[],
+    };
     discover(&script, &request).await.result.expect_err("nothing is there");
     assert_eq!(
         script.urls()[..2],
@@ -330,4 +349,43 @@ async fn the_trace_tells_every_step_and_no_query() {
         ]
     );
     assert!(!serde_json::to_string(&trace).expect("JSON").contains("secret"));
+}
+
+#[tokio::test]
+async fn another_spelling_of_an_issuer_passes_only_where_an_exception_names_both() {
+    let other = "https://as.example/other";
+    let script = Script::new()
+        .json(ROOT_RESOURCE, 200, &resource(&[ISSUER]))
+        .publish(SERVER, &server(other));
+    let exception = |issuer: &str, accepted: &str| Exception {
+        issuer: issuer.to_owned(),
+        accepted_issuer: Some(accepted.to_owned()),
+        missing_s256: false,
+    };
+    let allowed = run_with(&script, &[exception(ISSUER, other)]).await;
+    assert_eq!(allowed.result.map(|found| found.issuer).as_deref(), Ok(other));
+    let told = allowed.trace.last().expect("a step").outcome.clone();
+    assert!(told.starts_with("found, by an exception: its issuer is"), "{told}");
+    for exceptions in
+        [vec![], vec![exception("https://as.example/", other)], vec![exception(ISSUER, "x")]]
+    {
+        let refused = run_with(&script, &exceptions).await.result;
+        assert!(matches!(refused, Err(DiscoveryError::IssuerMismatch { .. })), "{exceptions:?}");
+    }
+}
+
+#[tokio::test]
+async fn silence_about_s256_passes_only_for_the_issuer_of_an_exception() {
+    let mut silent = server(ISSUER);
+    silent["code_challenge_methods_supported"] = Value::Null;
+    let script =
+        Script::new().json(ROOT_RESOURCE, 200, &resource(&[ISSUER])).publish(SERVER, &silent);
+    let exception = |issuer: &str| Exception {
+        issuer: issuer.to_owned(),
+        missing_s256: true,
+        ..Exception::default()
+    };
+    assert!(run_with(&script, &[exception(ISSUER)]).await.result.is_ok());
+    let refused = run_with(&script, &[exception("https://other.example")]).await.result;
+    assert_eq!(refused, Err(DiscoveryError::PkceUnsupported { issuer: ISSUER.to_owned() }));
 }

@@ -18,6 +18,7 @@ fn request(method: &'static str) -> RegistrationRequest<'static> {
         scope: Some("read write"),
         grant_types: &["authorization_code", "refresh_token"],
         token_endpoint_auth_method: method,
+        token_endpoint_auth_methods_supported: None,
     }
 }
 
@@ -72,6 +73,26 @@ fn the_method_in_the_answer_governs() {
         ("client_secret_basic", json!({"client_id": "c"}), "none"),
     ] {
         assert_eq!(method(asked, &body).as_deref(), Ok(expected), "{body}");
+    }
+}
+
+#[test]
+fn a_secret_without_a_method_is_used_as_the_metadata_says() {
+    let body = json!({"client_id": "c", "client_secret": "s"}).to_string();
+    for (offered, expected) in [
+        (vec!["none"], "none"),
+        (vec!["none", "client_secret_post"], "client_secret_post"),
+        (vec!["client_secret_post", "client_secret_basic"], "client_secret_basic"),
+        (vec!["private_key_jwt"], "client_secret_basic"),
+    ] {
+        let offered: Vec<_> = offered.into_iter().map(str::to_owned).collect();
+        let supported = Some(offered.as_slice());
+        let request = RegistrationRequest {
+            token_endpoint_auth_methods_supported: supported,
+            ..request("none")
+        };
+        let client = read_answer(&response(201, &[], &body), &request, NOW).expect("a client");
+        assert_eq!(client.token_endpoint_auth_method, expected, "{offered:?}");
     }
 }
 

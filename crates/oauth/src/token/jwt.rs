@@ -15,6 +15,8 @@ const LONGEST: usize = 16 * 1024;
 /// Claims of a JWT, unverified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JwtClaims {
+    /// Who issued it.
+    pub iss: Option<String>,
     /// Whom the token is for; empty if it does not say.
     pub aud: Vec<String>,
     /// When it ends, in seconds since 1970-01-01T00:00:00Z.
@@ -35,16 +37,23 @@ pub fn jwt_claims(token: &SecretString) -> Option<JwtClaims> {
     let [_header, payload, _signature] =
         <[&str; 3]>::try_from(token.splitn(4, '.').collect::<Vec<_>>()).ok()?;
     let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    let claims = Object::parse(&payload).ok()?;
-    let text = |name: &str| claims.text(name).map(ToOwned::to_owned);
-    Some(JwtClaims {
-        aud: audience(&claims),
-        exp: claims.value("exp").and_then(seconds),
-        sub: text("sub"),
-        email: text("email"),
-        name: text("name"),
-        preferred_username: text("preferred_username"),
-    })
+    Some(JwtClaims::read(&Object::parse(&payload).ok()?))
+}
+
+impl JwtClaims {
+    /// Reads the claims of an object; odd ones count as absent.
+    pub(crate) fn read(claims: &Object) -> Self {
+        let text = |name: &str| claims.text(name).map(ToOwned::to_owned);
+        Self {
+            iss: text("iss"),
+            aud: audience(claims),
+            exp: claims.value("exp").and_then(seconds),
+            sub: text("sub"),
+            email: text("email"),
+            name: text("name"),
+            preferred_username: text("preferred_username"),
+        }
+    }
 }
 
 fn audience(claims: &Object) -> Vec<String> {
@@ -72,11 +81,12 @@ mod tests {
     #[test]
     fn the_claims_are_read() {
         let claims = jwt_claims(&token(
-            r#"{"aud":["a","b"],"exp":1700000000.5,"sub":"s","email":"e@x","name":"N","extra":{}}"#,
+            r#"{"iss":"i","aud":["a","b"],"exp":1700000000.5,"sub":"s","email":"e@x","name":"N","extra":{}}"#,
         ));
         assert_eq!(
             claims,
             Some(JwtClaims {
+                iss: Some("i".to_owned()),
                 aud: vec!["a".to_owned(), "b".to_owned()],
                 exp: Some(1_700_000_000),
                 sub: Some("s".to_owned()),

@@ -14,8 +14,14 @@ const ENDPOINT: &str = "https://as.example/token";
 fn request(method: &'static str, secret: Option<&'static SecretString>) -> TokenRequest<'static> {
     TokenRequest {
         token_endpoint: ENDPOINT,
-        client: ClientAuthentication { client_id: "client", client_secret: secret, method },
+        client: ClientAuthentication {
+            client_id: "client",
+            client_secret: secret,
+            method,
+            assertion: None,
+        },
         resource: Some("https://MCP.example"),
+        dpop: None,
     }
 }
 
@@ -30,7 +36,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 fn read(status: u16, body: &str) -> Result<TokenAnswer, TokenError> {
-    read_answer(&response(status, &[("retry-after", "7")], body))
+    read_answer(&response(status, &[("retry-after", "7")], body), false)
 }
 
 fn answer(body: &str) -> TokenAnswer {
@@ -48,7 +54,7 @@ async fn a_code_is_exchanged_with_verifier_and_resource() {
     let verifier = SecretString::from("the-verifier");
     let redirect_uri = "https://keyway.example/oauth/callback";
     let answer =
-        exchange_code(&script, &request("none", None), code(), redirect_uri, &verifier).await;
+        exchange_code(&script, &request("none", None), &code(), redirect_uri, &verifier).await;
     assert_eq!(answer.expect("tokens").access_token.expose_secret(), "at");
     let sent = script.only_request();
     assert_eq!(sent.method(), "POST");
@@ -249,8 +255,18 @@ proptest! {
     ) {
         let mut any = response(status, &[], "");
         *any.body_mut() = Bytes::from(body);
-        if let Err(error) = read_answer(&any) {
+        if let Err(error) = read_answer(&any, false) {
             let _ = (error.class(), error.to_string());
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_taken_can_stand_in_a_header(token in "[ -~é\r\n]{0,20}") {
+        let body = serde_json::json!({"access_token": token, "refresh_token": "rt"}).to_string();
+        if let Ok(answer) = read(200, &body) {
+            let access_token = answer.access_token.expose_secret();
+            prop_assert!(access_token.bytes().all(|byte| byte.is_ascii_graphic()));
+            prop_assert_eq!(access_token, token);
         }
     }
 
