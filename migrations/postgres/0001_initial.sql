@@ -12,6 +12,10 @@ CREATE TABLE connectors (
     oauth_client_id           TEXT,
     oauth_auth_method         TEXT,
     oauth_scopes              TEXT    NOT NULL,
+    oauth_signing_algorithm   TEXT,
+    idp_issuer                TEXT,
+    idp_client_id             TEXT,
+    idp_token_endpoint        TEXT,
     client_secret             BYTEA,
     enabled                   BOOLEAN NOT NULL,
     state                     TEXT    NOT NULL,
@@ -40,6 +44,16 @@ CREATE TABLE connector_headers (
     position                  BIGINT  NOT NULL,
     value                     BYTEA   NOT NULL,
     PRIMARY KEY (connector_id, name_key),
+    FOREIGN KEY (connector_id, user_id) REFERENCES connectors (id, user_id) ON DELETE CASCADE
+);
+
+-- What the grants without a person need, besides a client secret.
+CREATE TABLE connector_secrets (
+    connector_id              UUID    NOT NULL,
+    user_id                   TEXT    NOT NULL,
+    name                      TEXT    NOT NULL,
+    value                     BYTEA   NOT NULL,
+    PRIMARY KEY (connector_id, name),
     FOREIGN KEY (connector_id, user_id) REFERENCES connectors (id, user_id) ON DELETE CASCADE
 );
 
@@ -83,6 +97,7 @@ CREATE TABLE authorization_sessions (
     revocation_endpoint       TEXT,
     userinfo_endpoint         TEXT,
     iss_supported             BOOLEAN NOT NULL,
+    dpop                      BOOLEAN NOT NULL,
     resource                  TEXT,
     scopes                    TEXT    NOT NULL,
     code_verifier             BYTEA   NOT NULL,
@@ -118,6 +133,7 @@ CREATE TABLE grants (
     account                   TEXT,
     access_token              BYTEA   NOT NULL,
     refresh_token             BYTEA,
+    dpop_key                  BYTEA,
     obtained_at               BIGINT  NOT NULL,
     expires_at                BIGINT,
     generation                BIGINT  NOT NULL,

@@ -12,6 +12,10 @@ CREATE TABLE connectors (
     oauth_client_id           TEXT,
     oauth_auth_method         TEXT,
     oauth_scopes              TEXT    NOT NULL,
+    oauth_signing_algorithm   TEXT,
+    idp_issuer                TEXT,
+    idp_client_id             TEXT,
+    idp_token_endpoint        TEXT,
     client_secret             BLOB,
     enabled                   INTEGER NOT NULL,
     state                     TEXT    NOT NULL,
@@ -40,6 +44,16 @@ CREATE TABLE connector_headers (
     position                  INTEGER NOT NULL,
     value                     BLOB    NOT NULL,
     PRIMARY KEY (connector_id, name_key),
+    FOREIGN KEY (connector_id, user_id) REFERENCES connectors (id, user_id) ON DELETE CASCADE
+) STRICT;
+
+-- What the grants without a person need, besides a client secret.
+CREATE TABLE connector_secrets (
+    connector_id              BLOB    NOT NULL,
+    user_id                   TEXT    NOT NULL,
+    name                      TEXT    NOT NULL,
+    value                     BLOB    NOT NULL,
+    PRIMARY KEY (connector_id, name),
     FOREIGN KEY (connector_id, user_id) REFERENCES connectors (id, user_id) ON DELETE CASCADE
 ) STRICT;
 
@@ -83,6 +97,7 @@ CREATE TABLE authorization_sessions (
     revocation_endpoint       TEXT,
     userinfo_endpoint         TEXT,
     iss_supported             INTEGER NOT NULL,
+    dpop                      INTEGER NOT NULL,
     resource                  TEXT,
     scopes                    TEXT    NOT NULL,
     code_verifier             BLOB    NOT NULL,
@@ -118,6 +133,7 @@ CREATE TABLE grants (
     account                   TEXT,
     access_token              BLOB    NOT NULL,
     refresh_token             BLOB,
+    dpop_key                  BLOB,
     obtained_at               INTEGER NOT NULL,
     expires_at                INTEGER,
     generation                INTEGER NOT NULL,

@@ -87,6 +87,8 @@ pub struct AuthorizationSession {
     pub userinfo_endpoint: Option<String>,
     /// Whether the server promised `iss` in its answer (RFC 9207).
     pub iss_supported: bool,
+    /// Whether the tokens are to be bound to a key (RFC 9449).
+    pub dpop: bool,
     /// The `resource` of every leg (RFC 8707), verbatim.
     pub resource: Option<String>,
     /// The scopes asked for.

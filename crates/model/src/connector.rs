@@ -103,6 +103,25 @@ text_enum! {
     }
 }
 
+impl GrantType {
+    /// Whether tokens are obtained without a person.
+    pub fn is_unattended(self) -> bool {
+        self != Self::AuthorizationCode
+    }
+}
+
+text_enum! {
+    /// A secret of a grant without a person, besides the client secret.
+    GrantSecret {
+        /// The client's private key, PEM (RFC 7523 §2.2).
+        PrivateKey = "private_key",
+        /// The workload's assertion (RFC 7523 §2.1).
+        Assertion = "assertion",
+        /// The person's id token of the enterprise's identity provider.
+        IdpIdToken = "idp_id_token",
+    }
+}
+
 /// The last real contact with the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
@@ -125,6 +144,21 @@ pub struct OAuthSettings {
     pub token_endpoint_auth_method: Option<String>,
     /// Scopes to ask for in place of those that the server names.
     pub scopes: Vec<String>,
+    /// With which algorithm the client's private key signs (RFC 7518 §3.1).
+    pub signing_algorithm: Option<String>,
+    /// The enterprise's identity provider.
+    pub idp: IdentityProvider,
+}
+
+/// An enterprise's identity provider, as far as it was typed in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdentityProvider {
+    /// Its issuer.
+    pub issuer: Option<String>,
+    /// Keyway's client there.
+    pub client_id: Option<String>,
+    /// Where id tokens are exchanged (RFC 8693).
+    pub token_endpoint: Option<String>,
 }
 
 impl Default for OAuthSettings {
@@ -134,6 +168,8 @@ impl Default for OAuthSettings {
             client_id: None,
             token_endpoint_auth_method: None,
             scopes: Vec::new(),
+            signing_algorithm: None,
+            idp: IdentityProvider::default(),
         }
     }
 }

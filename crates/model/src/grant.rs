@@ -39,6 +39,8 @@ pub struct Grant {
     pub access_token: SecretString,
     /// The refresh token, if one was issued.
     pub refresh_token: Option<SecretString>,
+    /// The private key that the tokens are bound to (RFC 9449), if they are.
+    pub dpop_key: Option<SecretString>,
     /// When the access token was obtained.
     pub obtained_at: Timestamp,
     /// When the access token ends; `None` if the server did not say.
@@ -117,6 +119,7 @@ mod tests {
             account: None,
             access_token: "a".into(),
             refresh_token: None,
+            dpop_key: None,
             obtained_at: start,
             expires_at: life.map(|life| start.plus(life)),
             generation: 1,

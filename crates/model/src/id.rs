@@ -73,6 +73,14 @@ id! {
     ServiceKeyId
 }
 id! {
+    /// Names one thing that happened, in the order of time.
+    ActivityId
+}
+id! {
+    /// Names a revocation that is still to be made.
+    RevocationId
+}
+id! {
     /// Names a browser session, be it a bearer token or a cookie.
     BrowserSessionId
 }

@@ -1,6 +1,7 @@
 //! What Keyway is about: users, connectors, client registrations, authorization sessions and grants,
 //! as plain data with the rules that hold for them. No I/O, no database, no HTTP.
 
+pub mod activity;
 pub mod authorization_session;
 pub mod clock;
 pub mod connector;
@@ -11,15 +12,17 @@ pub mod registration;
 mod text;
 pub mod user;
 
+pub use activity::{Action, Activity, Actor};
 pub use authorization_session::{AuthorizationSession, FailureCode, SessionStatus};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use connector::{
-    AuthType, Connector, ConnectorKey, ConnectorRef, ConnectorState, GrantType, Health,
-    HealthStatus, OAuthSettings, Slug, StateReason,
+    AuthType, Connector, ConnectorKey, ConnectorRef, ConnectorState, GrantSecret, GrantType,
+    Health, HealthStatus, IdentityProvider, OAuthSettings, Slug, StateReason,
 };
 pub use grant::{Grant, RefreshAttempt};
 pub use id::{
-    AuthorizationSessionId, BrowserSessionId, ConnectorId, RegistrationId, ServiceKeyId, SignInId,
+    ActivityId, AuthorizationSessionId, BrowserSessionId, ConnectorId, RegistrationId,
+    RevocationId, ServiceKeyId, SignInId,
 };
 pub use random::Random;
 pub use registration::{ClientRegistration, RegistrationKind};

@@ -5,8 +5,11 @@ mod finish;
 mod row;
 
 use keyway_model::{
-    AuthorizationSession, AuthorizationSessionId, FailureCode, SessionStatus, Timestamp, UserId,
+    AuthorizationSession, AuthorizationSessionId, ConnectorId, FailureCode, SessionStatus,
+    Timestamp, UserId,
 };
+
+use uuid::Uuid;
 
 pub(crate) use row::SessionRow;
 use row::{place, session_columns};
@@ -17,7 +20,8 @@ use crate::{
     database::Database,
     dispatch::dispatch,
     error::Error,
-    rows::{list_text, millis},
+    notify::Change,
+    rows::{RowName, list_text, millis},
 };
 
 const INSERT: &str = concat!(
@@ -25,10 +29,10 @@ const INSERT: &str = concat!(
      detail, ticket_hash, browser_hash, ",
     client_columns!(),
     ", authorization_url, token_endpoint, revocation_endpoint, userinfo_endpoint, iss_supported, \
-     resource, scopes, code_verifier, opener_origin, return_to, needs_confirmation, shown_at, \
+     dpop, resource, scopes, code_verifier, opener_origin, return_to, needs_confirmation, shown_at, \
      created_at, expires_at)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-     $21, $22, $23, $24, $25, $26, $27, $28, $29, $30
+     $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31
     WHERE EXISTS (SELECT 1 FROM connectors WHERE id = $3 AND user_id = $2)"
 );
 const BY_ID: &str =
@@ -55,6 +59,8 @@ const FAIL: &str = concat!(
 );
 const NOTE: &str = "UPDATE authorization_sessions SET failure = $2, detail = $3
     WHERE id = $1 AND status = 'pending'";
+const SIGNED_IN_FOR: &str = "SELECT id, scopes FROM authorization_sessions
+    WHERE user_id = $1 AND connector_id = $2 AND status = 'finished' AND created_at >= $3";
 const SHOW: &str = concat!(
     "UPDATE authorization_sessions SET shown_at = $2
     WHERE id = $1 AND shown_at IS NULL AND status IN ('finished', 'failed') RETURNING ",
@@ -63,6 +69,11 @@ const SHOW: &str = concat!(
 const COUNT_PENDING: Clocked = clocked!(
     "SELECT count(*) FROM authorization_sessions
     WHERE user_id = $2 AND status = 'pending' AND expires_at > " now
+);
+const COUNT_ABANDONED: Clocked = clocked!(
+    "SELECT count(*) FROM authorization_sessions
+    WHERE user_id = $2 AND connector_id = $3 AND client_id = $4 AND status = 'pending'
+        AND browser_hash IS NOT NULL AND expires_at <= " now
 );
 const DELETE_EXPIRED: &str = "DELETE FROM authorization_sessions WHERE expires_at < $1";
 
@@ -90,7 +101,7 @@ impl Database {
             client.token_endpoint_auth_method.as_str(), secret_expiry(client),
             session.authorization_url.as_str(), session.token_endpoint.as_str(),
             session.revocation_endpoint.as_deref(), session.userinfo_endpoint.as_deref(),
-            session.iss_supported, session.resource.as_deref(), list_text(&session.scopes),
+            session.iss_supported, session.dpop, session.resource.as_deref(), list_text(&session.scopes),
             self.seal(place("code_verifier", &key, user), &session.code_verifier),
             session.opener_origin.as_deref(), session.return_to.as_deref(),
             session.needs_confirmation, millis(session.shown_at), session.created_at.as_millis(),
@@ -189,8 +200,9 @@ impl Database {
         let Some(row) = row else {
             return Ok(false);
         };
-        let (user, connector) = row.owner()?;
-        transaction.announce_connector(&user, connector);
+        let (user_id, connector_id) = row.owner()?;
+        let authorization_session_id = id;
+        transaction.announce(Change::SignIn { user_id, connector_id, authorization_session_id });
         transaction.commit().await?;
         Ok(true)
     }
@@ -241,6 +253,45 @@ impl Database {
             user.as_str()
         )?;
         Ok(count)
+    }
+
+    /// How many sign-ins of the connector went to the authorization server as this client and never came
+    /// back.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn abandoned_sign_ins(
+        &self,
+        user: &UserId,
+        connector: ConnectorId,
+        client_id: &str,
+    ) -> Result<i64, Error> {
+        let (count,): (i64,) = dispatch!(
+            fetch_one self.reading(), COUNT_ABANDONED.text(self), self.clock_parameter(),
+            user.as_str(), connector.as_uuid(), client_id
+        )?;
+        Ok(count)
+    }
+
+    /// The scopes that finished sign-ins of the connector asked for since an instant.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    pub async fn scopes_signed_in_for(
+        &self,
+        user: &UserId,
+        connector: ConnectorId,
+        since: Timestamp,
+    ) -> Result<Vec<Vec<String>>, Error> {
+        let rows: Vec<(Uuid, String)> = dispatch!(
+            fetch_all self.reading(), SIGNED_IN_FOR, user.as_str(), connector.as_uuid(),
+            since.as_millis()
+        )?;
+        let read = |(id, scopes): (Uuid, String)| {
+            let key = AuthorizationSessionId::from_uuid(id).to_string();
+            RowName { table: "authorization_sessions", row: &key }.list("scopes", &scopes)
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Deletes the sessions whose time ran out before this instant. Answers how many there were.

@@ -4,7 +4,8 @@ mod row;
 mod update;
 
 use keyway_model::{
-    Connector, ConnectorId, ConnectorKey, ConnectorState, Grant, Health, StateReason, UserId,
+    Connector, ConnectorId, ConnectorKey, ConnectorState, Grant, GrantSecret, Health, StateReason,
+    UserId,
 };
 use secrecy::SecretString;
 
@@ -21,12 +22,13 @@ use crate::{
 };
 
 const INSERT: &str = "INSERT INTO connectors (id, user_id, name, slug, url, auth_type, oauth_grant,
-        oauth_client_id, oauth_auth_method, oauth_scopes, client_secret, enabled, state,
+        oauth_client_id, oauth_auth_method, oauth_scopes, oauth_signing_algorithm, idp_issuer,
+        idp_client_id, idp_token_endpoint, client_secret, enabled, state,
         state_reason, required_scopes, health_status, health_checked_at, health_detail,
         pinned_protocol_version, protocol_version, tool_count, read_only, revision,
         last_grant_generation, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23, 0, $24, $25)";
+        $21, $22, $23, $24, $25, $26, $27, 0, $28, $29)";
 const BY_ID: &str =
     concat!("SELECT ", connector_columns!(), " FROM connectors WHERE user_id = $1 AND id = $2");
 const BY_SLUG: &str =
@@ -53,8 +55,8 @@ const SET_STATE: &str = "UPDATE connectors
         state <> $3 OR state_reason IS DISTINCT FROM $4 OR required_scopes <> $5)";
 
 impl Database {
-    /// Stores a new connector with its headers, in the order given, and the secret of a client that
-    /// was registered by hand. `header_names` of the connector is not looked at.
+    /// Stores a new connector with its headers, in the order given, the secret of a client that was
+    /// registered by hand, and the secrets of a grant without a person. `header_names` of the connector is not looked at.
     ///
     /// # Errors
     /// [`Error::Conflict`] with [`Error::SLUG_TAKEN`].
@@ -63,9 +65,14 @@ impl Database {
         connector: &Connector,
         headers: &[(String, SecretString)],
         client_secret: Option<&SecretString>,
+        grant_secrets: &[(GrantSecret, SecretString)],
     ) -> Result<(), Error> {
         let mut transaction = self.write().await?;
         self.insert_row(&mut transaction, connector, client_secret).await?;
+        for (name, value) in grant_secrets {
+            self.set_grant_secret(&mut transaction, &connector.user_id, connector.id, *name, value)
+                .await?;
+        }
         for (name, value) in headers {
             self.set_header(&mut transaction, &connector.user_id, connector.id, name, value)
                 .await?;
@@ -103,8 +110,9 @@ impl Database {
         rows.into_iter().map(Connector::try_from).collect()
     }
 
-    /// Deletes the connector with every sealed byte of it. `None`: the user has no such connector.
-    /// The grant comes back, so that it can be revoked, unless it does not open.
+    /// Deletes the connector with every sealed byte of it, and has its tokens revoked where the
+    /// server offers it, in one write. `None`: the user has no such connector. The grant comes
+    /// back, unless it does not open.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -117,11 +125,11 @@ impl Database {
         if !transaction.hold_connector(user, id).await? {
             return Ok(None);
         }
-        let grant = transaction.take_grant(user, id).await?;
+        let grant = self.take_grant_to_revoke(&mut transaction, user, id).await?;
         dispatch!(execute transaction.statement(), DELETE, user.as_str(), id.as_uuid())?;
         transaction.announce_connector(user, id);
         transaction.commit().await?;
-        Ok(Some(grant.and_then(|row| self.open_if_possible(row))))
+        Ok(Some(grant))
     }
 
     /// Notes the last real contact. What is `None` keeps its value. The revision stays; the change
@@ -203,7 +211,9 @@ impl Database {
             connector.id.as_uuid(), user_id.as_str(), connector.name.as_str(),
             connector.slug.as_str(), connector.url.as_str(), connector.auth_type.as_str(),
             oauth.grant.as_str(), oauth.client_id.as_deref(),
-            oauth.token_endpoint_auth_method.as_deref(), list_text(&oauth.scopes), secret,
+            oauth.token_endpoint_auth_method.as_deref(), list_text(&oauth.scopes),
+            oauth.signing_algorithm.as_deref(), oauth.idp.issuer.as_deref(),
+            oauth.idp.client_id.as_deref(), oauth.idp.token_endpoint.as_deref(), secret,
             connector.enabled, connector.state.as_str(),
             connector.state_reason.map(StateReason::as_str), list_text(&connector.required_scopes),
             health.status.as_str(), millis(health.checked_at), health.detail.as_deref(),

@@ -208,8 +208,9 @@ impl Database {
         Ok(marked > 0)
     }
 
-    /// Forgets the grant and marks the connector, in one write. The grant comes back, so that it
-    /// can be revoked, unless it does not open. `None`: there was none to revoke.
+    /// Forgets the grant, marks the connector, and has the tokens revoked where the server offers
+    /// it, in one write. The grant comes back, unless it does not open. `None`: there was none to
+    /// revoke.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -222,11 +223,11 @@ impl Database {
     ) -> Result<Option<Grant>, Error> {
         let mut transaction = self.write().await?;
         transaction.hold_connector(user, id).await?;
-        let row = transaction.take_grant(user, id).await?;
-        if !transaction.mark(user, id, state, reason, &[]).await? && row.is_some() {
+        let grant = self.take_grant_to_revoke(&mut transaction, user, id).await?;
+        if !transaction.mark(user, id, state, reason, &[]).await? {
             transaction.announce_connector(user, id);
         }
         transaction.commit().await?;
-        Ok(row.and_then(|row| self.open_if_possible(row)))
+        Ok(grant)
     }
 }

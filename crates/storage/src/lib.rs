@@ -6,6 +6,7 @@
 
 mod dispatch;
 
+mod activity;
 mod authorization_sessions;
 pub mod browser_sessions;
 mod canary;
@@ -14,6 +15,7 @@ mod clocked;
 pub mod connectors;
 mod database;
 pub mod error;
+mod grant_secrets;
 pub mod grants;
 mod headers;
 mod listen;
@@ -21,6 +23,7 @@ mod migrate;
 pub mod notify;
 mod open;
 pub mod registrations;
+pub mod revocations;
 mod rows;
 pub mod seal;
 mod sealed;
@@ -30,6 +33,7 @@ pub mod tool_lists;
 mod transaction;
 mod users;
 
+pub use activity::ActivityOf;
 pub use browser_sessions::{BrowserSession, BrowserSessionKind};
 pub use connectors::{ChangedConnector, ConnectorUpdate, HeaderEdit, SecretEdit};
 pub use database::Database;
@@ -38,6 +42,7 @@ pub use grants::{GrantFacts, RefreshedTokens};
 pub use notify::Change;
 pub use open::Options;
 pub use registrations::RegistrationScope;
+pub use revocations::Revocation;
 pub use seal::{DerivedKey, KeyRing, KeyRingError};
 pub use serve_lock::ServeLock;
 pub use service_keys::ServiceKeyRow;

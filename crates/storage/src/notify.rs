@@ -1,7 +1,7 @@
 //! What is told when something changed, so that caches fall; and how it is written for other
 //! processes.
 
-use keyway_model::{ConnectorId, UserId};
+use keyway_model::{AuthorizationSessionId, ConnectorId, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ pub(crate) const CHANNEL: &str = "keyway";
 /// Something changed in the database, by this process or another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A connector: its row, state, headers, grant, or one of its sign-ins; or it is gone.
+    /// A connector: its row, state, headers or grant; or it is gone.
     Connector {
         /// Whose it is.
         user_id: UserId,
@@ -26,6 +26,15 @@ pub enum Change {
         /// Which one.
         connector_id: ConnectorId,
     },
+    /// A sign-in has ended, one way or the other.
+    SignIn {
+        /// Whose it is.
+        user_id: UserId,
+        /// To which connector.
+        connector_id: ConnectorId,
+        /// Which attempt.
+        authorization_session_id: AuthorizationSessionId,
+    },
     /// The service keys.
     ServiceKeys,
     /// The browser sessions.
@@ -38,8 +47,19 @@ pub enum Change {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 enum Told {
-    Connector { user_id: String, connector_id: ConnectorId },
-    Contact { user_id: String, connector_id: ConnectorId },
+    Connector {
+        user_id: String,
+        connector_id: ConnectorId,
+    },
+    Contact {
+        user_id: String,
+        connector_id: ConnectorId,
+    },
+    SignIn {
+        user_id: String,
+        connector_id: ConnectorId,
+        authorization_session_id: AuthorizationSessionId,
+    },
     ServiceKeys,
     Sessions,
     Everything,
@@ -61,6 +81,11 @@ pub(crate) fn payload(sender: Uuid, change: &Change) -> String {
         Change::Contact { user_id, connector_id } => {
             Told::Contact { user_id: user_id.as_str().to_owned(), connector_id: *connector_id }
         }
+        Change::SignIn { user_id, connector_id, authorization_session_id } => Told::SignIn {
+            user_id: user_id.as_str().to_owned(),
+            connector_id: *connector_id,
+            authorization_session_id: *authorization_session_id,
+        },
         Change::ServiceKeys => Told::ServiceKeys,
         Change::Sessions => Told::Sessions,
         Change::Everything => Told::Everything,
@@ -87,6 +112,12 @@ pub(crate) fn heard(me: Uuid, payload: &str) -> Option<Change> {
             Ok(user_id) => Change::Contact { user_id, connector_id },
             Err(_) => Change::Everything,
         },
+        Told::SignIn { user_id, connector_id, authorization_session_id } => {
+            match UserId::new(user_id) {
+                Ok(user_id) => Change::SignIn { user_id, connector_id, authorization_session_id },
+                Err(_) => Change::Everything,
+            }
+        }
         Told::ServiceKeys => Change::ServiceKeys,
         Told::Sessions => Change::Sessions,
         Told::Everything => Change::Everything,
@@ -105,8 +136,12 @@ mod tests {
         let user_id = UserId::new("ana \"quoted\" ü").unwrap();
         let connector_id = ConnectorId::new(Timestamp::from_millis(1), &random);
         let me = Uuid::from_u128(1);
+        let authorization_session_id =
+            AuthorizationSessionId::new(Timestamp::from_millis(1), &random);
         for change in [
-            Change::Connector { user_id, connector_id },
+            Change::Connector { user_id: user_id.clone(), connector_id },
+            Change::Contact { user_id: user_id.clone(), connector_id },
+            Change::SignIn { user_id, connector_id, authorization_session_id },
             Change::ServiceKeys,
             Change::Sessions,
             Change::Everything,

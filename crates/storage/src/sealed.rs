@@ -17,6 +17,8 @@ const COUNT: &str = "SELECT key_id, count(*) FROM (
     UNION ALL
         SELECT substr(value, 2, 32) FROM connector_headers
     UNION ALL
+        SELECT substr(value, 2, 32) FROM connector_secrets
+    UNION ALL
         SELECT substr(client_secret, 2, 32)
         FROM client_registrations WHERE client_secret IS NOT NULL
     UNION ALL
@@ -30,6 +32,14 @@ const COUNT: &str = "SELECT key_id, count(*) FROM (
         SELECT substr(access_token, 2, 32) FROM grants
     UNION ALL
         SELECT substr(refresh_token, 2, 32) FROM grants WHERE refresh_token IS NOT NULL
+    UNION ALL
+        SELECT substr(dpop_key, 2, 32) FROM grants WHERE dpop_key IS NOT NULL
+    UNION ALL
+        SELECT substr(client_secret, 2, 32) FROM revocations WHERE client_secret IS NOT NULL
+    UNION ALL
+        SELECT substr(access_token, 2, 32) FROM revocations
+    UNION ALL
+        SELECT substr(refresh_token, 2, 32) FROM revocations WHERE refresh_token IS NOT NULL
     ) AS sealed_values GROUP BY key_id ORDER BY key_id";
 
 impl Database {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keyway_model::{AuthorizationSessionId, FailureCode, SessionStatus, Timestamp};
+use keyway_storage::Database;
 use secrecy::ExposeSecret;
 
 use crate::bench::{ana, bob, on_both};
@@ -63,6 +64,36 @@ on_both! {
             claims += u8::from(task.await.unwrap());
         }
         assert_eq!(claims, 1);
+    }
+
+    async fn a_sign_in_that_never_came_back_is_counted_for_its_client(bench) {
+        let connector = bench.connector().await;
+        for _ in 0..2 {
+            let session = bench.new_session(&connector).await;
+            bench.database.insert_authorization_session(&session).await.unwrap();
+            bench.database.bind_browser(session.id, session.id.to_string().as_bytes()).await.unwrap();
+        }
+        let count = async |database: &Database, user, client: &str| {
+            database.abandoned_sign_ins(&user, connector.id, client).await.unwrap()
+        };
+        assert_eq!(count(&bench.database, ana(), "c").await, 0, "they may still come back");
+        let later = bench.later(LIFE + Duration::from_secs(1)).await;
+        assert_eq!(count(&later, ana(), "c").await, 2);
+        assert_eq!(count(&later, ana(), "other").await, 0);
+        assert_eq!(count(&later, bob(), "c").await, 0);
+    }
+
+    async fn what_finished_sign_ins_asked_for_is_told_to_their_owner(bench) {
+        let connector = bench.connector().await;
+        bench.sign_in(&connector).await;
+        let open = bench.new_session(&connector).await;
+        bench.database.insert_authorization_session(&open).await.unwrap();
+        let asked = async |user, since| {
+            bench.database.scopes_signed_in_for(&user, connector.id, since).await.unwrap()
+        };
+        assert_eq!(asked(ana(), open.created_at.minus(LIFE)).await, vec![open.scopes.clone()]);
+        assert!(asked(ana(), open.created_at.plus(LIFE)).await.is_empty());
+        assert!(asked(bob(), open.created_at.minus(LIFE)).await.is_empty());
     }
 
     async fn an_expired_session_is_neither_bound_nor_claimed(bench) {

@@ -139,7 +139,7 @@ impl Bench {
     /// A stored OAuth connector of Ana's.
     pub(crate) async fn connector(&self) -> Connector {
         let connector = self.new_connector(&ana(), "notes", AuthType::OAuth);
-        self.database.insert_connector(&connector, &[], None).await.unwrap();
+        self.database.insert_connector(&connector, &[], None, &[]).await.unwrap();
         connector
     }
 
@@ -162,6 +162,7 @@ impl Bench {
             revocation_endpoint: Some("https://as.example/revoke".into()),
             userinfo_endpoint: Some("https://as.example/userinfo".into()),
             iss_supported: true,
+            dpop: true,
             resource: Some(connector.url.clone()),
             scopes: vec!["read".into(), "write".into()],
             code_verifier: "canary-verifier".into(),
@@ -189,6 +190,7 @@ impl Bench {
             account: Some("ana@example.com".into()),
             access_token: "canary-access-1".into(),
             refresh_token: Some("canary-refresh-1".into()),
+            dpop_key: Some("canary-dpop-key".into()),
             obtained_at: now,
             expires_at: Some(now.plus(Duration::from_secs(3600))),
             generation: 0,

@@ -36,6 +36,7 @@ on_both! {
         };
         assert_eq!(heard(), Some(told.clone()));
         bench.sign_in(&connector).await;
+        assert!(matches!(heard(), Some(Change::SignIn { .. })));
         assert_eq!(heard(), Some(told.clone()));
         database.save_refreshed(&ana(), connector.id, 1, &refreshed(2, None)).await.unwrap();
         assert_eq!(heard(), Some(told.clone()));
@@ -47,7 +48,10 @@ on_both! {
         let session = bench.new_session(&connector).await;
         database.insert_authorization_session(&session).await.unwrap();
         database.fail_authorization_session(session.id, FailureCode::Denied, "no").await.unwrap();
-        assert_eq!(heard(), Some(told.clone()));
+        let (connector_id, authorization_session_id) = (connector.id, session.id);
+        let user_id = ana();
+        let ended = Change::SignIn { user_id, connector_id, authorization_session_id };
+        assert_eq!(heard(), Some(ended));
         let id = ServiceKeyId::new(now, &bench.random);
         database.insert_service_key(id, "x", b"hash", now).await.unwrap();
         assert_eq!(heard(), Some(Change::ServiceKeys));
@@ -86,7 +90,7 @@ on_both! {
         let connector = bench.connector().await;
         let mut changes = bench.database.changes();
         let twin = bench.new_connector(&ana(), connector.slug.as_str(), AuthType::OAuth);
-        bench.database.insert_connector(&twin, &[], None).await.unwrap_err();
+        bench.database.insert_connector(&twin, &[], None, &[]).await.unwrap_err();
         let refused =
             bench.database.save_refreshed(&ana(), connector.id, 1, &refreshed(2, None)).await;
         assert!(refused.unwrap().is_none());
@@ -104,6 +108,7 @@ async fn another_replica_hears_what_changed() {
     let told = Change::Connector { user_id: ana(), connector_id: connector.id };
     assert_eq!(next(&mut changes).await, told);
     bench.sign_in(&connector).await;
+    assert!(matches!(next(&mut changes).await, Change::SignIn { .. }));
     assert_eq!(next(&mut changes).await, told);
     bench.database.save_refreshed(&ana(), connector.id, 1, &refreshed(2, None)).await.unwrap();
     assert_eq!(next(&mut changes).await, told);

@@ -1,8 +1,8 @@
 //! Connectors and their headers.
 
 use keyway_model::{
-    AuthType, Connector, ConnectorKey, ConnectorState, GrantType, Health, HealthStatus,
-    OAuthSettings, StateReason, Timestamp,
+    AuthType, Connector, ConnectorKey, ConnectorState, GrantSecret, GrantType, Health,
+    HealthStatus, IdentityProvider, OAuthSettings, StateReason, Timestamp,
 };
 use keyway_storage::{ConnectorUpdate, Error, HeaderEdit, SecretEdit};
 use secrecy::{ExposeSecret, SecretString};
@@ -18,6 +18,12 @@ fn full(bench: &Bench) -> Connector {
             client_id: Some("typed".into()),
             token_endpoint_auth_method: Some("client_secret_post".into()),
             scopes: vec!["a b".into(), "c".into()],
+            signing_algorithm: Some("ES256".into()),
+            idp: IdentityProvider {
+                issuer: Some("https://idp.example".into()),
+                client_id: Some("at-idp".into()),
+                token_endpoint: Some("https://idp.example/token".into()),
+            },
         },
         enabled: false,
         state: ConnectorState::ScopeRequired,
@@ -41,7 +47,7 @@ fn headers() -> Vec<(String, SecretString)> {
     vec![("X-Key".into(), "canary-1".into()), ("a-first".into(), "canary-2".into())]
 }
 
-fn unchanged(connector: &Connector) -> ConnectorUpdate {
+pub(crate) fn unchanged(connector: &Connector) -> ConnectorUpdate {
     ConnectorUpdate {
         name: connector.name.clone(),
         slug: connector.slug.clone(),
@@ -57,11 +63,12 @@ fn unchanged(connector: &Connector) -> ConnectorUpdate {
         headers: vec![],
         drop_headers: false,
         client_secret: SecretEdit::Keep,
+        grant_secrets: vec![],
         drop_grant: false,
     }
 }
 
-async fn stored(bench: &Bench, connector: &Connector) -> Connector {
+pub(crate) async fn stored(bench: &Bench, connector: &Connector) -> Connector {
     let key = ConnectorKey::Id(connector.id);
     bench.database.connector(&ana(), &key).await.unwrap().unwrap()
 }
@@ -79,7 +86,7 @@ on_both! {
     async fn a_connector_comes_back_as_it_was_stored(bench) {
         let connector = full(bench);
         let secret = "canary-3".into();
-        bench.database.insert_connector(&connector, &headers(), Some(&secret)).await.unwrap();
+        bench.database.insert_connector(&connector, &headers(), Some(&secret), &[]).await.unwrap();
         assert_eq!(stored(bench, &connector).await, connector);
         let slug = ConnectorKey::Slug(connector.slug.clone());
         let by_slug = bench.database.connector(&ana(), &slug).await.unwrap();
@@ -95,7 +102,7 @@ on_both! {
     async fn a_user_s_connectors_come_oldest_first(bench) {
         for slug in ["b", "a", "c"] {
             let connector = bench.new_connector(&ana(), slug, AuthType::Headers);
-            bench.database.insert_connector(&connector, &[], None).await.unwrap();
+            bench.database.insert_connector(&connector, &[], None, &[]).await.unwrap();
             bench.later(std::time::Duration::from_millis(5)).await;
         }
         let slugs = bench.database.connectors_of(&ana()).await.unwrap();
@@ -106,12 +113,12 @@ on_both! {
     async fn a_slug_is_taken_once_for_each_user(bench) {
         bench.connector().await;
         let twin = bench.new_connector(&ana(), "notes", AuthType::OAuth);
-        let refused = bench.database.insert_connector(&twin, &headers(), None).await;
+        let refused = bench.database.insert_connector(&twin, &headers(), None, &[]).await;
         assert!(matches!(refused, Err(Error::Conflict(name)) if name == Error::SLUG_TAKEN));
         let other = bench.new_connector(&bob(), "notes", AuthType::OAuth);
-        bench.database.insert_connector(&other, &[], None).await.unwrap();
+        bench.database.insert_connector(&other, &[], None, &[]).await.unwrap();
         let mut third = bench.new_connector(&ana(), "third", AuthType::OAuth);
-        bench.database.insert_connector(&third, &[], None).await.unwrap();
+        bench.database.insert_connector(&third, &[], None, &[]).await.unwrap();
         third.slug = "notes".parse().unwrap();
         let refused =
             bench.database.update_connector(&ana(), third.id, 1, &unchanged(&third)).await;
@@ -120,7 +127,7 @@ on_both! {
 
     async fn headers_are_kept_replaced_and_removed_one_by_one(bench) {
         let connector = full(bench);
-        bench.database.insert_connector(&connector, &headers(), None).await.unwrap();
+        bench.database.insert_connector(&connector, &headers(), None, &[]).await.unwrap();
         let edits = vec![
             HeaderEdit::Set("x-key".into(), "new".into()),
             HeaderEdit::Remove("A-FIRST".into()),
@@ -159,7 +166,7 @@ on_both! {
 
     async fn a_new_url_forgets_what_the_old_one_showed(bench) {
         let connector = full(bench);
-        bench.database.insert_connector(&connector, &[], None).await.unwrap();
+        bench.database.insert_connector(&connector, &[], None, &[]).await.unwrap();
         let at = bench.options.clock.now();
         bench.database.save_tool_list(&ana(), connector.id, 7, "[1]", at).await.unwrap();
         bench
@@ -207,6 +214,44 @@ on_both! {
         }
     }
 
+    async fn the_secrets_of_a_grant_without_a_person_are_kept_replaced_and_removed(bench) {
+        use GrantSecret::{Assertion, PrivateKey};
+        let connector = bench.new_connector(&ana(), "notes", AuthType::OAuth);
+        let first = [(PrivateKey, "canary-key".into()), (Assertion, "canary-old".into())];
+        bench.database.insert_connector(&connector, &[], None, &first).await.unwrap();
+        let grant_secrets = vec![
+            (Assertion, SecretEdit::Set("canary-new".into())),
+            (PrivateKey, SecretEdit::Keep),
+            (GrantSecret::IdpIdToken, SecretEdit::Remove),
+        ];
+        let update = ConnectorUpdate { grant_secrets, ..unchanged(&connector) };
+        bench.database.update_connector(&ana(), connector.id, 1, &update).await.unwrap().unwrap();
+        let held = bench.database.grant_secrets(&ana(), connector.id).await.unwrap();
+        let text = |name| held.get(&name).map(|secret: &SecretString| secret.expose_secret());
+        assert_eq!((text(PrivateKey), text(Assertion)), (Some("canary-key"), Some("canary-new")));
+        assert!(bench.database.grant_secrets(&bob(), connector.id).await.unwrap().is_empty());
+        let grant_secrets = vec![(PrivateKey, SecretEdit::Remove)];
+        let update = ConnectorUpdate { grant_secrets, ..unchanged(&connector) };
+        bench.database.update_connector(&ana(), connector.id, 2, &update).await.unwrap().unwrap();
+        let held = bench.database.grant_secrets(&ana(), connector.id).await.unwrap();
+        assert_eq!(held.into_keys().collect::<Vec<_>>(), [Assertion]);
+    }
+
+    async fn a_grant_without_a_person_takes_the_place_of_an_older_one(bench) {
+        let connector = bench.connector().await;
+        let older = bench.sign_in(&connector).await;
+        let grant = keyway_model::Grant { dpop_key: None, ..bench.new_grant(&connector) };
+        let save = async |url: &str| bench.database.save_unattended_grant(url, &grant).await.unwrap();
+        assert!(!save("https://moved.example/mcp").await);
+        assert!(save(&connector.url).await);
+        let newer = bench.database.grant(&ana(), connector.id).await.unwrap().unwrap();
+        assert_eq!(newer.generation, older.generation + 1);
+        assert_eq!((older.dpop_key.is_some(), newer.dpop_key.is_some()), (true, false));
+        assert_eq!(stored(bench, &connector).await.state, ConnectorState::Ready);
+        bench.database.delete_connector(&ana(), connector.id).await.unwrap();
+        assert!(!save(&connector.url).await);
+    }
+
     async fn a_change_can_drop_the_grant_in_the_same_write(bench) {
         let connector = bench.connector().await;
         bench.sign_in(&connector).await;
@@ -225,7 +270,7 @@ on_both! {
         let connector = full(bench);
         bench
             .database
-            .insert_connector(&connector, &headers(), Some(&"canary".into()))
+            .insert_connector(&connector, &headers(), Some(&"canary".into()), &[])
             .await
             .unwrap();
         let signed_in = bench.sign_in(&connector).await;
@@ -234,11 +279,12 @@ on_both! {
         let at = bench.options.clock.now();
         let revision = stored(bench, &connector).await.revision;
         bench.database.save_tool_list(&ana(), connector.id, revision, "[]", at).await.unwrap();
-        assert_eq!(bench.database.sealed_value_counts().await.unwrap()[0].1, 9);
+        assert_eq!(bench.database.sealed_value_counts().await.unwrap()[0].1, 10);
         let deleted = bench.database.delete_connector(&ana(), connector.id).await.unwrap();
         let grant = deleted.expect("the connector was there").expect("it had a grant");
         assert_eq!(grant.sign_in_id, signed_in.sign_in_id);
-        assert_eq!(bench.database.sealed_value_counts().await.unwrap(), []);
+        let counts = bench.database.sealed_value_counts().await.unwrap();
+        assert_eq!(counts[0].1, 3, "what is still to be revoked: two tokens and the client's secret");
         assert!(bench.database.tool_list(&ana(), connector.id).await.unwrap().is_none());
         assert!(bench.database.delete_connector(&ana(), connector.id).await.unwrap().is_none());
     }
@@ -283,7 +329,7 @@ on_both! {
     async fn another_user_s_connector_is_not_found(bench) {
         let connector = full(bench);
         let (database, id) = (&bench.database, connector.id);
-        database.insert_connector(&connector, &headers(), Some(&"canary".into())).await.unwrap();
+        database.insert_connector(&connector, &headers(), Some(&"canary".into()), &[]).await.unwrap();
         assert_eq!(database.connector(&bob(), &ConnectorKey::Id(id)).await.unwrap(), None);
         let slug = ConnectorKey::Slug(connector.slug.clone());
         assert_eq!(database.connector(&bob(), &slug).await.unwrap(), None);

@@ -80,7 +80,7 @@ on_both! {
             ("https://notes.example/mcp", AuthType::Headers),
         ] {
             let connector = bench.new_connector(&ana(), &format!("{auth_type}"), AuthType::OAuth);
-            bench.database.insert_connector(&connector, &[], None).await.unwrap();
+            bench.database.insert_connector(&connector, &[], None, &[]).await.unwrap();
             let session = bench.new_session(&connector).await;
             bench.database.insert_authorization_session(&session).await.unwrap();
             bench.database.claim(session.id).await.unwrap().unwrap();
@@ -99,6 +99,7 @@ on_both! {
                 headers: vec![],
                 drop_headers: false,
                 client_secret: SecretEdit::Keep,
+                grant_secrets: vec![],
                 drop_grant: false,
             };
             bench

@@ -27,7 +27,7 @@ on_both! {
     async fn a_key_that_is_still_needed_is_missed_at_start(bench) {
         let connector = bench.new_connector(&ana(), "notes", AuthType::Headers);
         let old = with_keys(bench, &key(10, "old")).await;
-        old.insert_connector(&connector, &[("X".into(), "canary".into())], None).await.unwrap();
+        old.insert_connector(&connector, &[("X".into(), "canary".into())], None, &[]).await.unwrap();
         assert_eq!(old.sealed_value_counts().await.unwrap(), [("old".to_owned(), 1)]);
         let new = with_keys(bench, &key(11, "new")).await;
         let refused = new.check_keys().await;
@@ -46,7 +46,7 @@ on_both! {
         let database = &bench.database;
         let first = bench.connector().await;
         let second = bench.new_connector(&bob(), "notes", AuthType::OAuth);
-        database.insert_connector(&second, &[], None).await.unwrap();
+        database.insert_connector(&second, &[], None, &[]).await.unwrap();
         bench.sign_in(&first).await;
         bench.sign_in(&second).await;
         bench
@@ -68,7 +68,7 @@ on_both! {
     async fn a_header_s_value_opens_under_its_own_name_alone(bench) {
         let connector = bench.new_connector(&ana(), "notes", AuthType::Headers);
         let headers = [("A".into(), "canary".into()), ("B".into(), "canary".into())];
-        bench.database.insert_connector(&connector, &headers, None).await.unwrap();
+        bench.database.insert_connector(&connector, &headers, None, &[]).await.unwrap();
         bench
             .behind(
                 "UPDATE connector_headers SET value = (SELECT value FROM connector_headers AS other
@@ -77,6 +77,21 @@ on_both! {
             .await;
         let refused = bench.database.header_values(&ana(), connector.id).await;
         assert!(matches!(refused, Err(Error::Unsealing { table: "connector_headers", .. })));
+    }
+
+    async fn a_grant_s_secret_opens_under_its_own_name_alone(bench) {
+        use keyway_model::GrantSecret::{Assertion, PrivateKey};
+        let connector = bench.new_connector(&ana(), "notes", AuthType::OAuth);
+        let secrets = [(Assertion, "canary".into()), (PrivateKey, "canary".into())];
+        bench.database.insert_connector(&connector, &[], None, &secrets).await.unwrap();
+        bench
+            .behind(
+                "UPDATE connector_secrets SET value = (SELECT value FROM connector_secrets AS other
+                WHERE other.name = 'assertion') WHERE name = 'private_key'",
+            )
+            .await;
+        let refused = bench.database.grant_secrets(&ana(), connector.id).await;
+        assert!(matches!(refused, Err(Error::Unsealing { table: "connector_secrets", .. })));
     }
 
     async fn what_does_not_open_can_still_be_removed(bench) {

@@ -35,7 +35,7 @@ async fn no_secret_is_readable_in_the_files() {
     let headers = [("X-Key".to_owned(), "canary-header".into())];
     bench
         .database
-        .insert_connector(&connector, &headers, Some(&"canary-typed".into()))
+        .insert_connector(&connector, &headers, Some(&"canary-typed".into()), &[])
         .await
         .unwrap();
     bench.sign_in(&connector).await;
@@ -87,7 +87,7 @@ async fn writers_take_turns_without_failing() {
         .map(|number| {
             let database = if number % 2 == 0 { bench.database.clone() } else { other.clone() };
             let connector = bench.new_connector(&ana(), &format!("c{number}"), AuthType::Headers);
-            tokio::spawn(async move { database.insert_connector(&connector, &[], None).await })
+            tokio::spawn(async move { database.insert_connector(&connector, &[], None, &[]).await })
         })
         .collect();
     for task in tasks {

@@ -1,6 +1,7 @@
 //! The storage suite: every query function is run on both databases.
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
+mod activity;
 mod authorization_sessions;
 mod bench;
 mod browser_sessions;
@@ -13,6 +14,7 @@ mod keys;
 mod leases;
 mod postgres;
 mod registrations;
+mod revocations;
 mod schema;
 mod service_keys;
 mod sqlite_files;

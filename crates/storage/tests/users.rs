@@ -13,9 +13,9 @@ on_both! {
         let connector = bench.connector().await;
         bench.sign_in(&connector).await;
         let second = bench.new_connector(&ana(), "second", AuthType::Headers);
-        database.insert_connector(&second, &[("X".into(), "canary".into())], None).await.unwrap();
+        database.insert_connector(&second, &[("X".into(), "canary".into())], None, &[]).await.unwrap();
         let others = bench.new_connector(&bob(), "notes", AuthType::Headers);
-        database.insert_connector(&others, &[("X".into(), "canary".into())], None).await.unwrap();
+        database.insert_connector(&others, &[("X".into(), "canary".into())], None, &[]).await.unwrap();
         let now = Timestamp::from_millis(1);
         let session = BrowserSession {
             id: BrowserSessionId::new(now, &bench.random),
@@ -29,9 +29,11 @@ on_both! {
             expires_at: now.plus(Duration::from_secs(60)),
         };
         database.insert_browser_session(&session, b"hash").await.unwrap();
-        let grants = database.erase_user(&ana()).await.unwrap();
-        assert_eq!(grants.len(), 1);
-        assert_eq!(grants[0].connector_id, connector.id);
+        let erased = database.erase_user(&ana()).await.unwrap();
+        assert_eq!(erased, [connector.id, second.id]);
+        let claimed = database.claim_revocations(Duration::from_secs(9), 9).await.unwrap();
+        assert_eq!(claimed.len(), 1, "what Ana was signed in to");
+        database.end_revocation(claimed[0].id).await.unwrap();
         assert_eq!(database.connectors_of(&ana()).await.unwrap(), []);
         assert_eq!(database.browser_session(b"hash", now).await.unwrap(), None);
         assert_eq!(database.sealed_value_counts().await.unwrap()[0].1, 1, "Bob's header");

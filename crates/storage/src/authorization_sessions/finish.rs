@@ -2,7 +2,9 @@
 
 use keyway_model::{AuthorizationSession, Grant};
 
-use crate::{database::Database, dispatch::dispatch, error::Error};
+use crate::{
+    database::Database, dispatch::dispatch, error::Error, notify::Change, transaction::Transaction,
+};
 
 const FINISH: &str =
     "UPDATE authorization_sessions SET status = 'finished', failure = NULL, detail = NULL
@@ -41,10 +43,43 @@ impl Database {
         if finished == 0 {
             return Ok(false);
         }
+        transaction.announce(Change::SignIn {
+            user_id: user.clone(),
+            connector_id: connector,
+            authorization_session_id: session.id,
+        });
+        self.replace_grant(transaction, &session.connector_url, grant).await
+    }
+
+    /// Stores a grant that no person signed in for, in place of an older one, and marks the connector
+    /// `ready`. The grant gets the next generation, whatever it says itself. `false`, and nothing is
+    /// written: the connector is gone, is no longer an OAuth one, or has another URL.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn save_unattended_grant(
+        &self,
+        connector_url: &str,
+        grant: &Grant,
+    ) -> Result<bool, Error> {
+        let mut transaction = self.write().await?;
+        if !transaction.hold_connector(&grant.user_id, grant.connector_id).await? {
+            return Ok(false);
+        }
+        self.replace_grant(transaction, connector_url, grant).await
+    }
+
+    async fn replace_grant(
+        &self,
+        mut transaction: Transaction,
+        connector_url: &str,
+        grant: &Grant,
+    ) -> Result<bool, Error> {
+        let (user, connector) = (&grant.user_id, grant.connector_id);
         transaction.take_grant(user, connector).await?;
         let generation: Option<(i64,)> = dispatch!(
             fetch_optional transaction.statement(), READY, user.as_str(), connector.as_uuid(),
-            session.connector_url.as_str(), self.stamp()
+            connector_url, self.stamp()
         )?;
         let Some((last_generation,)) = generation else {
             return Ok(false);

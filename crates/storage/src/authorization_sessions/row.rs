@@ -18,7 +18,7 @@ macro_rules! session_columns {
              browser_hash, ",
             $crate::client::client_columns!(),
             ", authorization_url, token_endpoint, revocation_endpoint, userinfo_endpoint, \
-             iss_supported, resource, scopes, code_verifier, opener_origin, return_to, \
+             iss_supported, dpop, resource, scopes, code_verifier, opener_origin, return_to, \
              needs_confirmation, shown_at, created_at, expires_at"
         )
     };
@@ -43,6 +43,7 @@ pub(crate) struct SessionRow {
     revocation_endpoint: Option<String>,
     userinfo_endpoint: Option<String>,
     iss_supported: bool,
+    dpop: bool,
     resource: Option<String>,
     scopes: String,
     code_verifier: Vec<u8>,
@@ -87,6 +88,7 @@ impl Database {
             revocation_endpoint: row.revocation_endpoint,
             userinfo_endpoint: row.userinfo_endpoint,
             iss_supported: row.iss_supported,
+            dpop: row.dpop,
             resource: row.resource,
             scopes: name.list("scopes", &row.scopes)?,
             code_verifier,

@@ -1,6 +1,6 @@
 //! A connector's columns, and the way from them to the model.
 
-use keyway_model::{Connector, ConnectorId, Health, OAuthSettings, Timestamp};
+use keyway_model::{Connector, ConnectorId, Health, IdentityProvider, OAuthSettings, Timestamp};
 use uuid::Uuid;
 
 use crate::{
@@ -13,7 +13,8 @@ use crate::{
 macro_rules! connector_columns {
     () => {
         "id, user_id, name, slug, url, auth_type, oauth_grant, oauth_client_id, oauth_auth_method, \
-         oauth_scopes, enabled, state, state_reason, required_scopes, health_status, \
+         oauth_scopes, oauth_signing_algorithm, idp_issuer, idp_client_id, idp_token_endpoint, \
+         enabled, state, state_reason, required_scopes, health_status, \
          health_checked_at, health_detail, pinned_protocol_version, protocol_version, tool_count, \
          read_only, revision, created_at, updated_at, \
          (SELECT string_agg(h.name, ',' ORDER BY h.position) FROM connector_headers AS h \
@@ -34,6 +35,10 @@ pub(crate) struct ConnectorRow {
     oauth_client_id: Option<String>,
     oauth_auth_method: Option<String>,
     oauth_scopes: String,
+    oauth_signing_algorithm: Option<String>,
+    idp_issuer: Option<String>,
+    idp_client_id: Option<String>,
+    idp_token_endpoint: Option<String>,
     enabled: bool,
     state: String,
     state_reason: Option<String>,
@@ -71,6 +76,12 @@ impl TryFrom<ConnectorRow> for Connector {
                 client_id: row.oauth_client_id,
                 token_endpoint_auth_method: row.oauth_auth_method,
                 scopes: place.list("oauth_scopes", &row.oauth_scopes)?,
+                signing_algorithm: row.oauth_signing_algorithm,
+                idp: IdentityProvider {
+                    issuer: row.idp_issuer,
+                    client_id: row.idp_client_id,
+                    token_endpoint: row.idp_token_endpoint,
+                },
             },
             enabled: row.enabled,
             state: place.parse("state", &row.state)?,

@@ -1,8 +1,8 @@
 //! A change of a connector by a person: everything that goes with it happens in one write.
 
 use keyway_model::{
-    AuthType, Connector, ConnectorId, ConnectorState, Grant, OAuthSettings, Slug, StateReason,
-    UserId,
+    AuthType, Connector, ConnectorId, ConnectorState, Grant, GrantSecret, OAuthSettings, Slug,
+    StateReason, UserId,
 };
 use secrecy::SecretString;
 
@@ -22,7 +22,8 @@ const UPDATE: &str = "UPDATE connectors
         tool_count = CASE WHEN url = $6 THEN tool_count END,
         health_status = CASE WHEN url = $6 THEN health_status ELSE 'unknown' END,
         health_checked_at = CASE WHEN url = $6 THEN health_checked_at END,
-        health_detail = CASE WHEN url = $6 THEN health_detail END
+        health_detail = CASE WHEN url = $6 THEN health_detail END,
+        oauth_signing_algorithm = $21, idp_issuer = $22, idp_client_id = $23, idp_token_endpoint = $24
     WHERE user_id = $1 AND id = $2 AND revision = $3";
 const DROP_TOOLS: &str = "DELETE FROM tool_lists
     WHERE user_id = $1 AND connector_id = $2
@@ -65,6 +66,8 @@ pub struct ConnectorUpdate {
     pub drop_headers: bool,
     /// What happens to the secret of the client that was registered by hand.
     pub client_secret: SecretEdit,
+    /// What happens to the secrets of a grant without a person; what is not named stays.
+    pub grant_secrets: Vec<(GrantSecret, SecretEdit)>,
     /// Whether the grant is removed.
     pub drop_grant: bool,
 }
@@ -94,7 +97,7 @@ pub enum SecretEdit {
 pub struct ChangedConnector {
     /// The row as it is now.
     pub connector: Connector,
-    /// The grant that was removed, to be revoked.
+    /// The grant that was removed; its tokens are revoked where the server offers it.
     pub dropped_grant: Option<Grant>,
 }
 
@@ -119,6 +122,11 @@ impl Database {
             execute transaction.statement(), DROP_TOOLS, user.as_str(), id.as_uuid(),
             update.url.as_str()
         )?;
+        // The tokens are revoked on behalf of the URL that they were obtained for: the old one.
+        let mut dropped_grant = None;
+        if update.drop_grant {
+            dropped_grant = self.take_grant_to_revoke(&mut transaction, user, id).await?;
+        }
         if !self.update_row(&mut transaction, user, id, expected_revision, update).await? {
             return Ok(None);
         }
@@ -128,14 +136,12 @@ impl Database {
         for edit in &update.headers {
             self.edit_header(&mut transaction, user, id, edit).await?;
         }
-        let mut dropped = None;
-        if update.drop_grant {
-            dropped = transaction.take_grant(user, id).await?;
+        for (name, edit) in &update.grant_secrets {
+            self.edit_grant_secret(&mut transaction, user, id, *name, edit).await?;
         }
         let connector = transaction.connector(user, id).await?;
         transaction.announce_connector(user, id);
         transaction.commit().await?;
-        let dropped_grant = dropped.and_then(|row| self.open_if_possible(row));
         Ok(connector.map(|connector| ChangedConnector { connector, dropped_grant }))
     }
 
@@ -162,7 +168,9 @@ impl Database {
             oauth.token_endpoint_auth_method.as_deref(), list_text(&oauth.scopes), keep_secret,
             secret, update.enabled, update.pinned_protocol_version.as_deref(), update.read_only,
             update.state.as_str(), update.state_reason.map(StateReason::as_str),
-            list_text(&update.required_scopes), self.stamp()
+            list_text(&update.required_scopes), self.stamp(), oauth.signing_algorithm.as_deref(),
+            oauth.idp.issuer.as_deref(), oauth.idp.client_id.as_deref(),
+            oauth.idp.token_endpoint.as_deref()
         )?;
         Ok(changed > 0)
     }

@@ -20,7 +20,7 @@ macro_rules! grant_columns {
             "connector_id, user_id, sign_in_id, ",
             $crate::client::client_columns!(),
             ", token_endpoint, revocation_endpoint, resource, scopes, account, access_token, \
-             refresh_token, obtained_at, expires_at, generation, attempt_first_sent_at, \
+             refresh_token, dpop_key, obtained_at, expires_at, generation, attempt_first_sent_at, \
              attempt_count, forced_at"
         )
     };
@@ -31,9 +31,9 @@ const INSERT: &str = concat!(
     "INSERT INTO grants (connector_id, user_id, sign_in_id, ",
     client_columns!(),
     ", token_endpoint, revocation_endpoint, resource, scopes, account, access_token, refresh_token, \
-     obtained_at, expires_at, generation, attempt_count) \
+     dpop_key, obtained_at, expires_at, generation, attempt_count) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-     $20, 0)"
+     $20, $21, 0)"
 );
 const TAKE: &str = concat!(
     "DELETE FROM grants WHERE user_id = $1 AND connector_id = $2 RETURNING ",
@@ -56,6 +56,7 @@ pub(crate) struct GrantRow {
     account: Option<String>,
     access_token: Vec<u8>,
     refresh_token: Option<Vec<u8>>,
+    dpop_key: Option<Vec<u8>>,
     obtained_at: i64,
     expires_at: Option<i64>,
     generation: i64,
@@ -76,6 +77,8 @@ impl Database {
             place("refresh_token", &key, &row.user_id),
             row.refresh_token.as_deref(),
         )?;
+        let dpop_key =
+            self.open_optional(place("dpop_key", &key, &row.user_id), row.dpop_key.as_deref())?;
         Ok(Grant {
             connector_id,
             client: row.client.open(self, name, &row.user_id)?,
@@ -88,6 +91,7 @@ impl Database {
             account: row.account,
             access_token,
             refresh_token,
+            dpop_key,
             obtained_at: Timestamp::from_millis(row.obtained_at),
             expires_at: instant(row.expires_at),
             generation: row.generation,
@@ -127,6 +131,7 @@ impl Database {
             grant.resource.as_deref(), list_text(&grant.scopes), grant.account.as_deref(),
             self.seal(at("access_token"), &grant.access_token),
             self.seal_optional(at("refresh_token"), grant.refresh_token.as_ref()),
+            self.seal_optional(at("dpop_key"), grant.dpop_key.as_ref()),
             grant.obtained_at.as_millis(), millis(grant.expires_at), generation
         )?;
         Ok(())
