@@ -14,6 +14,7 @@ use keyway_model::{
     AuthType, Caller, Connector, ConnectorId, ConnectorKey, ConnectorState, Grant, HealthStatus,
     SignInId, Slug, StateReason, Timestamp, UserId,
 };
+use keyway_oauth::challenge::BearerChallenge;
 use keyway_storage::Change;
 use secrecy::ExposeSecret;
 use tokio::sync::broadcast::error::RecvError;
@@ -21,6 +22,7 @@ use url::Url;
 
 use crate::{
     context::Context,
+    dpop::{self, Prover},
     error::{Error, Result},
     provider::{DbOAuthProvider, Mode},
     refresh,
@@ -36,6 +38,8 @@ pub struct Credential {
     pub headers: HeaderMap,
     /// The access token behind them; `None` for a connector with headers.
     pub token: Option<TokenFacts>,
+    /// What proves, with each request, that the token is ours, where it is bound to a key (RFC 9449).
+    pub prover: Option<Arc<Prover>>,
     health: Mutex<HealthStatus>,
 }
 
@@ -46,6 +50,8 @@ pub struct TokenFacts {
     pub generation: i64,
     /// The sign-in it came from.
     pub sign_in_id: SignInId,
+    /// When it ends.
+    expires_at: Option<Timestamp>,
     /// When it is to be renewed.
     renew_at: Option<Timestamp>,
     /// When it is renewed ahead of that, without a call waiting for it.
@@ -55,13 +61,18 @@ pub struct TokenFacts {
 impl Credential {
     fn new(connector: Connector, url: Url, headers: HeaderMap) -> Self {
         let health = Mutex::new(connector.health.status);
-        Self { connector, url, headers, token: None, health }
+        Self { connector, url, headers, token: None, prover: None, health }
     }
 
     /// Takes note of how a contact went, and tells whether that is news.
     pub fn is_news(&self, status: HealthStatus) -> bool {
         let mut known = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *known, status) != status
+    }
+
+    /// Whether the access token is past its end.
+    pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
+        self.token.as_ref().and_then(|token| token.expires_at).is_some_and(|end| now >= end)
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -169,28 +180,31 @@ pub async fn credential(
     Ok(held)
 }
 
-/// The credential to try once more with after the server refused this one.
+/// The credential to try once more with after the server refused this one. The row is read again: it may
+/// have been changed or switched off since.
 pub async fn credential_after_refusal(
     cx: &Context,
+    caller: &Caller,
     refused: &Credential,
+    challenge: Option<&BearerChallenge>,
 ) -> Result<Arc<Credential>> {
     let Some(token) = &refused.token else {
-        return Err(reject_headers(cx, &refused.connector).await?);
+        return Err(reject_headers(cx, caller, &refused.connector).await?);
     };
-    let (connector, url) = (refused.connector.clone(), refused.url.clone());
-    let provider = DbOAuthProvider::new(cx, connector.clone(), Mode::Use);
-    let grant = provider.grant_after_refusal(token.generation).await?;
-    let changes = cx.credentials.changes();
-    let plain = Credential::new(connector, url, refused.headers.clone());
-    let credential = Arc::new(with_token(plain, &grant)?);
-    cx.credentials.keep(&credential, changes);
-    Ok(credential)
+    let provider = DbOAuthProvider::new(cx, refused.connector.clone(), Mode::Use);
+    provider.grant_after_refusal(token.generation, challenge).await?;
+    cx.credentials.forget(refused.connector.id);
+    load(cx, caller, &ConnectorKey::Id(refused.connector.id), Gate::Test).await
 }
 
-async fn reject_headers(cx: &Context, connector: &Connector) -> Result<Error> {
+/// Marks the row, unless it was changed since these headers were read: then they say nothing about it.
+async fn reject_headers(cx: &Context, caller: &Caller, connector: &Connector) -> Result<Error> {
     let (user, id, reason) = (&connector.user_id, connector.id, StateReason::HeadersRejected);
-    let state = ConnectorState::ReauthRequired;
-    cx.database.set_state(user, id, state, Some(reason), &[]).await?;
+    let current = cx.database.connector(&caller.user, &ConnectorKey::Id(id)).await?;
+    if current.is_some_and(|current| current.revision == connector.revision) {
+        let state = ConnectorState::ReauthRequired;
+        cx.database.set_state(user, id, state, Some(reason), &[]).await?;
+    }
     cx.credentials.forget(id);
     Ok(Error::ReauthRequired(connector.reference(), reason))
 }
@@ -213,11 +227,32 @@ async fn load(
         AuthType::Headers => plain,
         AuthType::OAuth => {
             let provider = DbOAuthProvider::new(cx, plain.connector.clone(), Mode::Use);
-            with_token(plain, &*provider.fresh_grant().await?)?
+            with_token(cx, plain, &*provider.fresh_grant().await?)?
         }
     });
     cx.credentials.keep(&credential, changes);
     Ok(credential)
+}
+
+/// The credential of a connector as it is stored, to look with: nothing is renewed, marked or kept.
+///
+/// # Errors
+/// [`Error::Disabled`], [`Error::SignInRequired`], [`Error::ReauthRequired`].
+pub(crate) async fn stored(cx: &Context, connector: &Connector, url: &Url) -> Result<Credential> {
+    check_usable(connector, Gate::Test)?;
+    let headers = static_headers(cx, connector).await?;
+    let plain = Credential::new(connector.clone(), url.clone(), headers);
+    if connector.auth_type == AuthType::Headers {
+        return Ok(plain);
+    }
+    match cx.database.grant(&connector.user_id, connector.id).await {
+        Ok(Some(grant)) => with_token(cx, plain, &grant),
+        Ok(None) => Err(Error::SignInRequired(connector.reference())),
+        Err(keyway_storage::Error::Unsealing { .. }) => {
+            Err(Error::ReauthRequired(connector.reference(), StateReason::KeyUnavailable))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn check_usable(connector: &Connector, gate: Gate) -> Result<()> {
@@ -225,6 +260,7 @@ fn check_usable(connector: &Connector, gate: Gate) -> Result<()> {
         return Err(Error::Disabled(connector.reference()));
     }
     match (connector.state, connector.state_reason) {
+        (ConnectorState::SignInRequired, _) if connector.oauth.grant.is_unattended() => Ok(()),
         (ConnectorState::SignInRequired, _) => Err(Error::SignInRequired(connector.reference())),
         (ConnectorState::ReauthRequired, reason) if gate == Gate::Call => Err(
             Error::ReauthRequired(connector.reference(), reason.unwrap_or(StateReason::Revoked)),
@@ -247,18 +283,25 @@ async fn static_headers(cx: &Context, connector: &Connector) -> Result<HeaderMap
     Ok(headers)
 }
 
-/// The credential with the grant's access token (RFC 6750 §2.1) beside the user's own headers.
-fn with_token(mut credential: Credential, grant: &Grant) -> Result<Credential> {
-    let text = format!("Bearer {}", grant.access_token.expose_secret());
+/// The credential with the grant's access token (RFC 6750 §2.1, RFC 9449 §7.1) beside the user's own
+/// headers.
+fn with_token(cx: &Context, mut credential: Credential, grant: &Grant) -> Result<Credential> {
+    let key = dpop::stored_key(grant.dpop_key.as_ref())?;
+    let scheme = if key.is_some() { "DPoP" } else { "Bearer" };
+    let text = format!("{scheme} {}", grant.access_token.expose_secret());
     let mut value = HeaderValue::try_from(text)
         .map_err(|_| Error::Internal("a stored access token does not fit a header".into()))?;
     value.set_sensitive(true);
     credential.headers.insert(header::AUTHORIZATION, value);
     let due = grant.renew_at();
-    let renewable = due.filter(|_| grant.refresh_token.is_some());
+    let unattended = credential.connector.oauth.grant.is_unattended();
+    let renewable = due.filter(|_| grant.refresh_token.is_some() || unattended);
+    let prover = |key| Arc::new(Prover::new(cx, key, grant.access_token.clone()));
+    credential.prover = key.map(prover);
     credential.token = Some(TokenFacts {
         generation: grant.generation,
         sign_in_id: grant.sign_in_id,
+        expires_at: grant.expires_at,
         renew_at: renewable.or(grant.expires_at),
         ahead_at: renewable.map(|due| due.minus(grant.margin())),
     });

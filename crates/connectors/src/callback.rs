@@ -15,6 +15,7 @@ use crate::{
     clients,
     context::Context,
     error::Result,
+    exchange,
     launch::is_bound_browser,
     provider::{DbOAuthProvider, Mode},
 };
@@ -115,11 +116,16 @@ async fn claim(
     let code = match code {
         Ok(code) => code,
         Err(error) => {
-            let failure = match error {
+            let failure = match &error {
                 CallbackError::Denied => FailureCode::Denied,
+                CallbackError::ProviderError { code } if is_about_client(code) => {
+                    let (user, connector) = (&session.user_id, session.connector_id);
+                    clients::forget_refused(cx, user, connector, &session.client).await?;
+                    FailureCode::RegistrationFailed
+                }
                 _ => FailureCode::ExchangeFailed,
             };
-            cx.database.fail_authorization_session(id, failure, &error.to_string()).await?;
+            exchange::fail(cx, &session, failure, &error.to_string()).await?;
             return Ok(());
         }
     };
@@ -128,6 +134,11 @@ async fn claim(
     finishing.await.unwrap_or_else(|error| {
         Err(crate::Error::Internal(format!("finishing a sign-in failed: {error}")))
     })
+}
+
+/// Whether an error of the authorization server's is about the client (RFC 6749 §4.1.2.1, §5.2).
+fn is_about_client(code: &str) -> bool {
+    matches!(code, "invalid_client" | "unauthorized_client")
 }
 
 async fn finish(
@@ -139,7 +150,7 @@ async fn finish(
     let Some(connector) = cx.database.connector(&session.user_id, &key).await? else {
         let note = "the connector was deleted meanwhile";
         let code = FailureCode::ExchangeFailed;
-        cx.database.fail_authorization_session(session.id, code, note).await?;
+        exchange::fail(cx, session, code, note).await?;
         return Ok(());
     };
     DbOAuthProvider::new(cx, connector, Mode::Initiate).finish(session, code).await

@@ -4,7 +4,7 @@
 use std::{fmt::Write, sync::Arc, time::Duration};
 
 use keyway_model::{
-    ClientRegistration, Connector, ConnectorId, RegistrationKind, Timestamp, UserId,
+    ClientRegistration, Connector, ConnectorId, ConnectorState, RegistrationKind, Timestamp, UserId,
 };
 use keyway_oauth::{
     client_auth::{CLIENT_SECRET_BASIC, CLIENT_SECRET_POST},
@@ -18,11 +18,14 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use crate::{
-    context::{Context, PublicUrl, RegistrationMode},
+    catalog::CatalogClient,
+    context::{Context, PublicUrl, RegistrationMode, Settings},
     egress::EgressClient,
     error::{Error, Result},
 };
 
+/// After how many sign-ins that never came back a client is registered anew.
+const MOST_ABANDONED: i64 = 2;
 const CALLBACK: &str = "/oauth/callback";
 /// The name that authorization servers show to people.
 const CLIENT_NAME: &str = "Keyway";
@@ -57,13 +60,13 @@ pub(crate) enum Way {
     Ask,
 }
 
-/// The way for this authorization server. `by_hand` says whether a client id was typed in.
-pub(crate) fn way(cx: &Context, discovered: &Discovered, by_hand: bool) -> Way {
+/// The way for this authorization server. `by_hand` says whether a client id was typed in, or is in the
+/// catalog for this server.
+pub(crate) fn way(settings: &Settings, discovered: &Discovered, by_hand: bool) -> Way {
     let server = &discovered.server;
     if by_hand {
         Way::By(RegistrationKind::Preregistered)
-    } else if server.client_id_metadata_document_supported
-        && cx.settings.client_metadata_url.is_some()
+    } else if server.client_id_metadata_document_supported && settings.client_metadata_url.is_some()
     {
         Way::By(RegistrationKind::MetadataDocument)
     } else if server.registration_endpoint.is_some() {
@@ -99,7 +102,9 @@ pub(crate) async fn client(
     discovered: &Discovered,
     scopes: &[String],
 ) -> Result<ClientRegistration> {
-    let way = way(cx, discovered, connector.oauth.client_id.is_some());
+    let given = given(cx, connector, &discovered.issuer);
+    let by_hand = connector.oauth.client_id.is_some() || given.is_some();
+    let way = way(&cx.settings, discovered, by_hand);
     let redirect_uri = redirect_uri(&cx.settings.public_url, discovered, way);
     match way {
         Way::By(RegistrationKind::Preregistered) => {
@@ -121,6 +126,15 @@ pub(crate) async fn client(
     }
 }
 
+/// The client that was typed in for a grant without a person.
+pub(crate) async fn typed_in(
+    cx: &Context,
+    connector: &Connector,
+    discovered: &Discovered,
+) -> Result<ClientRegistration> {
+    preregistered(cx, connector, discovered, cx.settings.public_url.at(CALLBACK)).await
+}
+
 fn public_client(
     kind: RegistrationKind,
     client_id: String,
@@ -138,15 +152,35 @@ fn public_client(
     }
 }
 
+/// The catalog's client for this connector at the issuer, unless one was typed in.
+pub(crate) fn given<'a>(
+    cx: &'a Context,
+    connector: &Connector,
+    issuer: &str,
+) -> Option<&'a CatalogClient> {
+    let typed_in = connector.oauth.client_id.is_some();
+    let given = cx.settings.catalog.client(issuer, &connector.url);
+    given.filter(|_| !typed_in)
+}
+
 async fn preregistered(
     cx: &Context,
     connector: &Connector,
     discovered: &Discovered,
     redirect_uri: String,
 ) -> Result<ClientRegistration> {
-    let client_id = connector.oauth.client_id.clone().unwrap_or_default();
-    let secret = cx.database.client_secret(&connector.user_id, connector.id).await?;
-    let method = match (&connector.oauth.token_endpoint_auth_method, &secret) {
+    let (client_id, secret, method) = match given(cx, connector, &discovered.issuer) {
+        Some(given) => {
+            let method = &given.token_endpoint_auth_method;
+            (given.client_id.clone(), given.client_secret.clone(), method)
+        }
+        None => (
+            connector.oauth.client_id.clone().unwrap_or_default(),
+            cx.database.client_secret(&connector.user_id, connector.id).await?,
+            &connector.oauth.token_endpoint_auth_method,
+        ),
+    };
+    let method = match (method, &secret) {
         (Some(method), _) => method.clone(),
         (None, None) => "none".to_owned(),
         (None, Some(_)) => secret_auth_method(discovered).to_owned(),
@@ -190,12 +224,50 @@ async fn dynamic(
     let turn = cx.registering.turn(&shared_by, &discovered.issuer);
     let _turn = turn.lock().await;
     let stored = cx.database.registration(&shared_by, &discovered.issuer, &redirect_uri).await?;
-    if let Some(stored) = stored.filter(|stored| is_live(stored, cx.clock.now())) {
+    if let Some(stored) = stored.filter(|stored| is_live(stored, cx.clock.now()))
+        && !is_forgotten(cx, connector, &stored).await?
+    {
         return Ok(stored);
     }
     let client = register(cx, http, discovered, redirect_uri, scopes).await?;
     cx.database.save_registration(&shared_by, &client).await?;
     Ok(client)
+}
+
+/// Whether the server seems to have forgotten the client: it tells nobody but the person at the browser,
+/// who then does not come back.
+async fn is_forgotten(
+    cx: &Context,
+    connector: &Connector,
+    stored: &ClientRegistration,
+) -> Result<bool> {
+    if connector.state != ConnectorState::SignInRequired {
+        return Ok(false);
+    }
+    let (user, client_id) = (&connector.user_id, &stored.client_id);
+    let abandoned = cx.database.abandoned_sign_ins(user, connector.id, client_id).await?;
+    Ok(abandoned >= MOST_ABANDONED)
+}
+
+/// Forgets a dynamic registration that its server no longer takes, unless another took its place.
+pub(crate) async fn forget_refused(
+    cx: &Context,
+    user: &UserId,
+    connector: ConnectorId,
+    refused: &ClientRegistration,
+) -> Result<()> {
+    if refused.kind != RegistrationKind::Dynamic {
+        return Ok(());
+    }
+    let (issuer, redirect_uri) = (&refused.issuer, &refused.redirect_uri);
+    for scope in [RegistrationScope::Connector(user.clone(), connector), RegistrationScope::Shared]
+    {
+        let stored = cx.background.registration(&scope, issuer, redirect_uri).await?;
+        if stored.is_some_and(|stored| stored.client_id == refused.client_id) {
+            cx.background.delete_registration(&scope, Some(issuer)).await?;
+        }
+    }
+    Ok(())
 }
 
 fn is_live(client: &ClientRegistration, now: Timestamp) -> bool {
@@ -209,7 +281,8 @@ async fn register(
     redirect_uri: String,
     scopes: &[String],
 ) -> Result<ClientRegistration> {
-    let endpoint = discovered.server.registration_endpoint.as_deref().unwrap_or_default();
+    let server = &discovered.server;
+    let endpoint = server.registration_endpoint.as_deref().unwrap_or_default();
     let scope = (!scopes.is_empty()).then(|| scopes.join(" "));
     let request = RegistrationRequest {
         redirect_uris: &[&redirect_uri],
@@ -218,7 +291,10 @@ async fn register(
         application_type: registration::application_type(&redirect_uri),
         scope: scope.as_deref(),
         grant_types: &["authorization_code", "refresh_token"],
-        token_endpoint_auth_method: registration::choose_auth_method(&discovered.server),
+        token_endpoint_auth_method: registration::choose_auth_method(server),
+        token_endpoint_auth_methods_supported: server
+            .token_endpoint_auth_methods_supported
+            .as_deref(),
     };
     let now = cx.clock.now();
     let registered = registration::register(http, endpoint, &request, now.as_seconds()).await;

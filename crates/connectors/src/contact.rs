@@ -9,12 +9,12 @@ use keyway_oauth::{
     discovery::{Fault, TraceStep},
 };
 use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, value::RawValue};
 use url::Url;
 
 use crate::upstream::{
-    Answer, Call, Era, Failure, HANDSHAKE_VERSION, Reply, STATELESS_VERSION, Upstream, client_info,
-    raw,
+    Answer, Call, Era, Failure, HANDSHAKE_VERSION, HeaderParameters, Reply, STATELESS_VERSION,
+    UNSUPPORTED_VERSION, Upstream, client_capabilities, client_info, raw,
 };
 
 const MOST_PAGES: usize = 50;
@@ -134,7 +134,7 @@ impl<'a> Contact<'a> {
         let fresh = Era::Handshake { version: None, session: None };
         let mut call = Call::plain("initialize");
         call.params.insert("protocolVersion", raw(&version).map_err(failed)?);
-        call.params.insert("capabilities", raw(&json!({})).map_err(failed)?);
+        call.params.insert("capabilities", raw(&client_capabilities()).map_err(failed)?);
         call.params.insert("clientInfo", raw(&client_info()).map_err(failed)?);
         let answer = self.exchange(&fresh, call).await?;
         let session = answer.session.clone();
@@ -154,7 +154,10 @@ impl<'a> Contact<'a> {
     /// `server/discover`. `None` where the server does not know the wire.
     async fn stateless(&mut self, version: &str) -> Step<Option<Connected>> {
         let era = Era::Stateless { version: version.to_owned() };
-        let answer = self.exchange(&era, Call::plain("server/discover")).await?;
+        let mut answer = self.exchange(&era, Call::plain("server/discover")).await?;
+        if speaks_it_after_all(&answer, version) {
+            answer = self.exchange(&era, Call::plain("server/discover")).await?;
+        }
         let Some(Reply::Result(result)) = &answer.reply else {
             let broken = answer.status.is_server_error();
             return if broken { Err(unusable(&answer)) } else { Ok(None) };
@@ -185,7 +188,8 @@ impl<'a> Contact<'a> {
                 _ => return Err(unusable(&answer)),
             };
             let Ok(page) = page else { return Err(not_mcp()) };
-            tools.extend(page.tools);
+            let usable = |tool: &RawValue| !era.is_stateless() || has_usable_headers(tool);
+            tools.extend(page.tools.into_iter().filter(|tool| usable(tool)));
             cursor = page.next_cursor;
             if cursor.is_none() || tools.len() >= MOST_TOOLS {
                 break;
@@ -219,6 +223,29 @@ impl<'a> Contact<'a> {
         };
         let url = without_query(self.url);
         self.trace.push(TraceStep { step, url, status, outcome, rule: rule.to_owned(), fault });
+    }
+}
+
+/// Whether a server that refused the version names it among those it speaks: then it is worth asking
+/// once more (MCP 2026-07-28, versioning).
+fn speaks_it_after_all(answer: &Answer, version: &str) -> bool {
+    let Some(Reply::Error(error)) = &answer.reply else { return false };
+    let data = error.data.as_deref().filter(|_| error.code == UNSUPPORTED_VERSION);
+    let supported = data.and_then(|data| serde_json::from_str::<Supported>(data.get()).ok());
+    supported.is_some_and(|data| data.supported.iter().any(|known| known == version))
+}
+
+/// Whether a tool's `x-mcp-header` annotations can be used; else it must not be shown (MCP 2026-07-28,
+/// custom headers).
+fn has_usable_headers(tool: &RawValue) -> bool {
+    let schema = serde_json::from_str::<Annotated>(tool.get()).ok();
+    let parameters = schema.map(|tool| HeaderParameters::of_schema(&tool.input_schema));
+    match parameters {
+        Some(Err(error)) => {
+            tracing::warn!(%error, "a tool is left out");
+            false
+        }
+        _ => true,
     }
 }
 
@@ -270,6 +297,17 @@ fn unusable(answer: &Answer) -> Found {
 
 fn not_mcp() -> Found {
     Found::NotMcp("the address answers, but not as an MCP server".into())
+}
+
+#[derive(Deserialize)]
+struct Supported {
+    supported: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Annotated {
+    input_schema: Value,
 }
 
 #[derive(Deserialize)]

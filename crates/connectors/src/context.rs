@@ -5,10 +5,20 @@ use std::{ops::Deref, sync::Arc};
 use keyway_model::{Clock, Random};
 use keyway_oauth::state::StateKey;
 use keyway_storage::Database;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::{access_token::Credentials, clients::Registering, egress::Egress, refresh::Flights};
+use crate::{
+    access_token::Credentials,
+    audit::Audit,
+    catalog::Catalog,
+    clients::Registering,
+    dpop::Nonces,
+    egress::{Egress, is_loopback_host},
+    refresh::Flights,
+    upstream::Elicitation,
+};
 
 /// Decisions of the operator that use cases depend on.
 #[derive(Clone, Debug)]
@@ -21,8 +31,25 @@ pub struct Settings {
     pub registration: RegistrationMode,
     /// The client id for servers that take metadata documents, if it can be fetched by them.
     pub client_metadata_url: Option<String>,
+    /// What a server that asks for input is answered when nobody is behind the call.
+    pub elicitation: Elicitation,
+    /// What is known of servers beforehand.
+    pub catalog: Arc<Catalog>,
     /// The origins that may embed the page and be told the outcome of a sign-in.
     pub host_origins: Vec<String>,
+}
+
+impl Settings {
+    /// Whether the origin is a page of Keyway's own. One user on this machine may have opened it under
+    /// another name of the machine's.
+    pub fn is_own_origin(&self, origin: &str) -> bool {
+        let own = self.public_url.as_url();
+        let same_machine = |url: &Url| {
+            is_loopback_host(url) && url.scheme() == own.scheme() && url.port() == own.port()
+        };
+        origin == self.public_url.origin()
+            || (self.single_user && Url::parse(origin).is_ok_and(|url| same_machine(&url)))
+    }
 }
 
 /// Who shares a dynamic registration.
@@ -109,7 +136,11 @@ pub struct Inner {
     /// The ready-made credentials of connectors in use.
     pub credentials: Credentials,
     pub(crate) flights: Flights,
+    pub(crate) audit: Audit,
+    /// Told when there is something to revoke.
+    pub(crate) revoking: Notify,
     pub(crate) registering: Registering,
+    pub(crate) nonces: Nonces,
 }
 
 impl Context {
@@ -126,7 +157,10 @@ impl Context {
             tasks: TaskTracker::new(),
             credentials: Credentials::default(),
             flights: Flights::default(),
+            audit: Audit::default(),
+            revoking: Notify::new(),
             registering: Registering::default(),
+            nonces: Nonces::default(),
         }))
     }
 }

@@ -44,6 +44,11 @@ pub enum Error {
     /// The sign-in attempt was used already, or its time is over.
     #[error("the sign-in was used already or its time is over; start again")]
     SessionUsedOrExpired,
+    /// Signing in for these scopes was tried often enough; the server asks for them all the same.
+    #[error(
+        "signing in three times did not give the access that the server asks for; ask whoever runs it"
+    )]
+    ScopeExhausted(ConnectorRef, Vec<String>),
     /// There is nothing to sign in to: the connector is used with headers, or its server says nothing
     /// about authorization.
     #[error("{0}")]
@@ -109,6 +114,24 @@ impl Error {
     #[must_use]
     pub fn about(self, connector: ConnectorRef) -> Self {
         Self::About(connector, Box::new(self))
+    }
+
+    /// The same error for another who waited for the same token.
+    pub(crate) fn for_another(&self) -> Self {
+        match self {
+            Self::Conflict(text) => Self::Conflict(text.clone()),
+            Self::UrlInvalid(text) => Self::UrlInvalid(text.clone()),
+            Self::NotOAuth(text) => Self::NotOAuth(text.clone()),
+            Self::EgressRefused(text) => Self::EgressRefused(text.clone()),
+            Self::ProviderRefused { code, detail } => {
+                Self::ProviderRefused { code: code.clone(), detail: detail.clone() }
+            }
+            Self::ProviderUnreachable(text) => Self::ProviderUnreachable(text.clone()),
+            Self::MetadataInvalid(text) => Self::MetadataInvalid(text.clone()),
+            Self::IssuerMismatch(text) => Self::IssuerMismatch(text.clone()),
+            Self::PkceUnsupported(text) => Self::PkceUnsupported(text.clone()),
+            other => Self::Internal(other.to_string()),
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub enum Launch {
 pub struct Confirmation {
     /// The host of the MCP server.
     pub server_host: String,
-    /// The host of the authorization server.
+    /// The host of the authorization server, and of its token endpoint where that is another.
     pub authorization_server_host: String,
     /// The origin of the authorization server.
     pub authorization_server_origin: String,
@@ -135,11 +135,17 @@ fn go_on(session: AuthorizationSession, confirmed: bool, set_cookie: Option<Flow
     }
     Launch::Confirm(Confirmation {
         server_host: host(&session.connector_url),
-        authorization_server_host: host(&session.authorization_url),
+        authorization_server_host: hosts(&session),
         authorization_server_origin: origin(&session.authorization_url),
         user: session.user_id,
         set_cookie,
     })
+}
+
+/// Who gets the code: the authorization server's host, and its token endpoint's where that is another.
+fn hosts(session: &AuthorizationSession) -> String {
+    let (server, tokens) = (host(&session.authorization_url), host(&session.token_endpoint));
+    if server == tokens { server } else { format!("{server} and {tokens}") }
 }
 
 fn host(url: &str) -> String {
@@ -165,5 +171,5 @@ pub(crate) fn is_bound_browser(
 ) -> bool {
     let presented = cookie(&cookie_name(cx, session.id));
     let (Some(presented), Some(bound)) = (presented, &session.browser_hash) else { return false };
-    Sha256::digest(presented.as_bytes()).ct_eq(bound.as_slice()).into()
+    Sha256::digest(presented.as_bytes()).as_slice().ct_eq(bound.as_slice()).into()
 }

@@ -5,23 +5,32 @@
 //! call gets its credential, [`egress`] the only way anything leaves the process.
 
 pub mod access_token;
+mod accounts;
+pub mod audit;
 pub mod callback;
+pub mod catalog;
 pub mod cleanup;
 mod clients;
 pub mod contact;
 pub mod context;
+pub mod diagnosis;
+pub mod dpop;
 pub mod egress;
 pub mod error;
 mod exchange;
 pub mod launch;
+mod patience;
 pub mod probe;
 pub mod provider;
 mod refresh;
 pub mod registry;
+pub mod revocations;
 pub mod sign_in;
 pub mod sign_out;
 mod tokens;
+mod unattended;
 pub mod upstream;
+pub mod users;
 mod validate;
 
 pub use clients::client_metadata_document;

@@ -1,12 +1,10 @@
-//! Tries a URL before anything is saved, and says in one word what it is; and the same for a connector
-//! that does not work. Both carry the trace of everything that was tried.
+//! Tries a URL before anything is saved, and says in one word what it is, with the trace of everything
+//! that was tried.
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use keyway_model::{
-    AuthType, Caller, Connector, ConnectorKey, Health, HealthStatus, RegistrationKind,
-};
+use keyway_model::{AuthType, RegistrationKind};
 use keyway_oauth::discovery::{
     self, Discovered, DiscoveryError, DiscoveryRequest, Fault, TraceStep,
 };
@@ -16,21 +14,17 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    access_token::{self, Gate},
     clients::{self, Way},
     contact::{Approach, Contact, Found, Listing},
-    context::Context,
-    egress::{EgressClient, Refusal},
+    context::Settings,
+    egress::{Egress, EgressClient, Refusal},
     error::{Error, Result},
-    registry,
     upstream::{Era, Upstream},
     validate,
 };
 
 /// How long a probe may take in all.
 const PROBE_TIME: Duration = Duration::from_secs(10);
-/// How long each exchange of a diagnosis may take.
-const EXCHANGE_TIME: Duration = Duration::from_secs(10);
 
 /// What a URL turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -92,15 +86,6 @@ pub struct ProbedOAuth {
     pub redirect_uri: String,
 }
 
-/// What a diagnosis found.
-#[derive(Debug, Serialize)]
-pub struct Diagnosis {
-    /// Everything that was tried.
-    pub trace: Vec<TraceStep>,
-    /// In one sentence.
-    pub summary: String,
-}
-
 impl ProbeReport {
     fn plain(outcome: ProbeOutcome, trace: Vec<TraceStep>) -> Self {
         Self {
@@ -134,17 +119,20 @@ impl ProbeReport {
     }
 }
 
-/// Tries a URL, with headers if there are any. Bounded to ten seconds.
+/// Tries a URL, with headers if there are any, on the wire of `pinned` if that names a version. Bounded to
+/// ten seconds.
 ///
 /// # Errors
 /// [`Error::UrlInvalid`] and [`Error::HeaderInvalid`]; everything else is an outcome.
 pub async fn probe(
-    cx: &Context,
+    egress: &Egress,
+    settings: &Settings,
     url: &str,
     headers: Vec<(String, SecretString)>,
+    pinned: Option<&str>,
 ) -> Result<ProbeReport> {
     validate::headers(&headers, AuthType::Headers)?;
-    let http = cx.egress.on_behalf_of(url);
+    let http = egress.on_behalf_of(url);
     let admitted = match http.admit(url) {
         Ok(admitted) => admitted,
         Err(refusal @ Refusal::Url(_)) => return Err(refusal.into()),
@@ -154,17 +142,18 @@ pub async fn probe(
         }
     };
     let upstream = Upstream::new(http.clone(), admitted.clone(), header_map(&headers)?);
+    let mut contact = Contact::new(&upstream, &admitted, PROBE_TIME);
     let probing = async {
-        let mut contact = Contact::new(&upstream, &admitted, PROBE_TIME);
         let with_headers = !headers.is_empty();
         let approach = if with_headers { Approach::WithToken } else { Approach::WithoutToken };
-        let found = contact.make(approach).await;
-        classify(cx, &http, url, with_headers, found, contact.trace).await
+        let found = contact.make(pinned.map_or(approach, Approach::Pinned)).await;
+        classify(settings, &http, url, with_headers, found, contact.trace.clone()).await
     };
-    Ok(tokio::time::timeout(PROBE_TIME, probing).await.unwrap_or_else(|_| {
+    let probed = tokio::time::timeout(PROBE_TIME, probing).await;
+    Ok(probed.unwrap_or_else(|_| {
         let text = "no complete answer within ten seconds".to_owned();
-        let step = step(url, text, "a probe is bounded", Some(Fault::Network));
-        ProbeReport::plain(ProbeOutcome::Unreachable, vec![step])
+        contact.trace.push(step(url, text, "a probe is bounded", Some(Fault::Network)));
+        ProbeReport::plain(ProbeOutcome::Unreachable, contact.trace)
     }))
 }
 
@@ -186,7 +175,7 @@ fn header_map(headers: &[(String, SecretString)]) -> Result<HeaderMap> {
 }
 
 async fn classify(
-    cx: &Context,
+    settings: &Settings,
     http: &EgressClient,
     url: &str,
     with_headers: bool,
@@ -201,10 +190,11 @@ async fn classify(
                 mcp_url: url,
                 challenge: challenge.as_ref(),
                 allow_legacy_fallback: false,
+                exceptions: settings.catalog.exceptions(),
             };
             let discovery = discovery::discover(http, &request).await;
             trace.extend(discovery.trace);
-            return sign_in_report(cx, discovery.result, trace);
+            return sign_in_report(settings, url, discovery.result, trace);
         }
         Found::NotMcp(_) => ProbeOutcome::NotMcp,
         Found::UpstreamError(_) | Found::Unreachable(_) => ProbeOutcome::Unreachable,
@@ -214,7 +204,8 @@ async fn classify(
 }
 
 fn sign_in_report(
-    cx: &Context,
+    settings: &Settings,
+    url: &str,
     discovered: Result<Discovered, DiscoveryError>,
     trace: Vec<TraceStep>,
 ) -> ProbeReport {
@@ -228,83 +219,19 @@ fn sign_in_report(
         }
         Err(_) => return ProbeReport::plain(ProbeOutcome::TokenNeeded, trace),
     };
-    let way = clients::way(cx, &discovered, false);
+    let given = settings.catalog.client(&discovered.issuer, url);
+    let way = clients::way(settings, &discovered, given.is_some());
     let (outcome, registration) = match way {
         Way::By(kind) => (ProbeOutcome::OAuth, Some(kind)),
         Way::Ask => (ProbeOutcome::ClientNeeded, None),
     };
     let oauth = ProbedOAuth {
-        redirect_uri: clients::redirect_uri(&cx.settings.public_url, &discovered, way),
+        redirect_uri: clients::redirect_uri(&settings.public_url, &discovered, way),
         issuer: discovered.issuer,
         registration,
-        scopes: discovered.resource_scopes,
+        scopes: given.map_or(discovered.resource_scopes.clone(), |client| {
+            client.capped(&discovered.resource_scopes)
+        }),
     };
     ProbeReport { oauth: Some(oauth), ..ProbeReport::plain(outcome, trace) }
-}
-
-/// Finds out what is wrong with a connector. Changes nothing but its health.
-pub async fn diagnose(cx: &Context, caller: &Caller, key: &ConnectorKey) -> Result<Diagnosis> {
-    let connector = registry::connector(cx, caller, key).await?;
-    let http = cx.egress.on_behalf_of(&connector.url);
-    let url = http.admit(&connector.url)?;
-    let credential = access_token::credential(cx, caller, key, Gate::Test).await;
-    let (headers, approach) = match &credential {
-        Ok(credential) => (credential.headers.clone(), Approach::WithToken),
-        Err(_) => (HeaderMap::new(), Approach::WithoutToken),
-    };
-    let approach = connector.pinned_protocol_version.as_deref().map_or(approach, Approach::Pinned);
-    let upstream = Upstream::new(http.clone(), url.clone(), headers);
-    let mut contact = Contact::new(&upstream, &url, EXCHANGE_TIME);
-    let found = contact.make(approach).await;
-    let mut trace = contact.trace;
-    record(cx, &connector, &found).await?;
-    let mut summary = summary(&found);
-    if let Found::Challenged { challenge, .. } = &found {
-        let request = DiscoveryRequest {
-            mcp_url: &connector.url,
-            challenge: challenge.as_ref(),
-            allow_legacy_fallback: false,
-        };
-        let discovery = discovery::discover(&http, &request).await;
-        trace.extend(discovery.trace);
-        if let Err(error) = discovery.result {
-            summary = format!("the server asks for a sign-in, and that cannot work: {error}");
-        }
-    }
-    if let Err(error) = credential {
-        summary = format!("{summary}; its credential: {error}");
-    }
-    Ok(Diagnosis { trace, summary })
-}
-
-fn summary(found: &Found) -> String {
-    match found {
-        Found::Works(listing) => format!("the server works and has {} tools", listing.tools.len()),
-        Found::Challenged { .. } => "the server answers and asks for a credential".to_owned(),
-        Found::NotMcp(text)
-        | Found::UpstreamError(text)
-        | Found::Unreachable(text)
-        | Found::Blocked(text) => text.clone(),
-    }
-}
-
-/// Writes down how the contact went.
-pub async fn record(cx: &Context, connector: &Connector, found: &Found) -> Result<()> {
-    let (status, detail) = match found {
-        Found::Works(_) | Found::Challenged { .. } => (HealthStatus::Ok, None),
-        Found::NotMcp(text) | Found::UpstreamError(text) => {
-            (HealthStatus::UpstreamError, Some(text.clone()))
-        }
-        Found::Unreachable(text) | Found::Blocked(text) => {
-            (HealthStatus::Unreachable, Some(text.clone()))
-        }
-    };
-    let health = Health { status, checked_at: Some(cx.clock.now()), detail };
-    let (version, tools) = match found {
-        Found::Works(listing) => (listing.era.version(), i64::try_from(listing.tools.len()).ok()),
-        _ => (None, None),
-    };
-    let database = &cx.database;
-    database.record_contact(&connector.user_id, connector.id, &health, version, tools).await?;
-    Ok(())
 }

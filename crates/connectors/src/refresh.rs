@@ -2,34 +2,37 @@
 //! detached from the request that wanted it, is written down before it is sent, and is stored by
 //! compare-and-set on the grant's generation.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+mod flights;
+
+use std::{sync::Arc, time::Duration};
 
 use keyway_model::{
-    Connector, ConnectorId, ConnectorKey, ConnectorState, Grant, RegistrationKind, StateReason,
-    Timestamp, UserId,
+    Connector, ConnectorKey, ConnectorState, Grant, GrantType, StateReason, UserId,
 };
-use keyway_oauth::{
-    client_auth::ClientAuthentication,
-    token::{self, TokenAnswer, TokenError, TokenErrorClass, TokenRequest},
+use keyway_oauth::token::{
+    self, TokenAnswer, TokenError, TokenErrorClass, TokenRequest, TokenType,
 };
-use keyway_storage::{RefreshedTokens, RegistrationScope};
+use keyway_storage::RefreshedTokens;
+use secrecy::SecretString;
 use tokio::sync::watch;
 
-use crate::{context::Context, error::Result, tokens};
+pub(crate) use self::flights::{Flights, is_under_way};
+use self::flights::{fly, landed};
+use crate::{
+    clients,
+    context::Context,
+    dpop::{self, Proofs},
+    error::Result,
+    exchange::authentication,
+    patience::patiently,
+    tokens,
+    unattended::{self, NotFetched, Target},
+};
 
 /// How long a process may hold the right to refresh; longer than the token endpoint may take.
 const LEASE: Duration = Duration::from_secs(15);
-/// How long a caller waits for a refresh.
-const PATIENCE: Duration = Duration::from_secs(12);
 /// How long a refresh waits for another process's.
 const OTHERS: Duration = Duration::from_secs(20);
-/// How long new tokens are kept in memory while the database does not take them.
-const SAVING: Duration = Duration::from_secs(120);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// How a refresh ended.
 #[derive(Clone, Debug)]
@@ -42,33 +45,13 @@ pub(crate) enum Outcome {
     Gone,
     /// Not now; the grant is kept.
     Unavailable(Duration),
-}
-
-/// The refreshes under way in this process, and the pauses after failed ones.
-#[derive(Default)]
-pub(crate) struct Flights {
-    under_way: Mutex<HashMap<ConnectorId, watch::Receiver<Option<Outcome>>>>,
-    pauses: Mutex<HashMap<ConnectorId, Pause>>,
-}
-
-#[derive(Clone, Copy)]
-struct Pause {
-    until: Timestamp,
-    failures: u32,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    /// There is no first token of a grant without a person.
+    NotFetched(Arc<NotFetched>),
 }
 
 /// Has the grant renewed, or joins the renewal that is under way, and waits for it.
 pub(crate) async fn renew(cx: &Context, connector: &Connector, grant: &Grant) -> Outcome {
-    let mut outcome = begin(cx, connector, grant.generation);
-    let ended = tokio::time::timeout(PATIENCE, outcome.wait_for(Option::is_some)).await;
-    match ended {
-        Ok(Ok(outcome)) => outcome.clone().unwrap_or(Outcome::Unavailable(Duration::from_secs(1))),
-        _ => Outcome::Unavailable(Duration::from_secs(1)),
-    }
+    landed(begin(cx, connector, grant.generation)).await
 }
 
 /// Has the grant renewed, or joins the renewal that is under way, without waiting for it.
@@ -77,44 +60,30 @@ pub(crate) fn begin(
     connector: &Connector,
     generation: i64,
 ) -> watch::Receiver<Option<Outcome>> {
-    let mut under_way = locked(&cx.flights.under_way);
-    if let Some(flight) = under_way.get(&connector.id) {
-        return flight.clone();
-    }
-    let (tell, told) = watch::channel(None);
-    under_way.insert(connector.id, told.clone());
-    let (cx, connector) = (cx.clone(), connector.clone());
-    cx.clone().tasks.spawn(async move {
-        let refresh = Refresh {
-            cx: &cx,
-            user: &connector.user_id,
-            connector: connector.id,
-            connector_url: &connector.url,
-            generation,
-        };
-        let outcome = refresh.run().await;
-        locked(&cx.flights.under_way).remove(&connector.id);
-        if !matches!(outcome, Outcome::Unavailable(_)) {
-            cx.credentials.forget(connector.id);
-        }
-        tell.send_replace(Some(outcome));
-    });
-    told
+    let (own, of) = (cx.clone(), connector.clone());
+    fly(cx, connector, async move { Refresh { cx: &own, connector: &of, generation }.run().await })
 }
 
-/// Waits for the renewal that is under way in this process; `None` if none is.
-pub(crate) async fn join(cx: &Context, connector: ConnectorId) -> Option<Outcome> {
-    let mut outcome = locked(&cx.flights.under_way).get(&connector).cloned()?;
-    let ended = tokio::time::timeout(PATIENCE, outcome.wait_for(Option::is_some)).await;
-    ended.ok()?.ok()?.clone()
+/// Has the first token of a grant without a person fetched, or joins whoever does it already, and waits
+/// for it.
+pub(crate) async fn fetch_first(cx: &Context, connector: &Connector) -> Outcome {
+    let (own, of) = (cx.clone(), connector.clone());
+    let fetched = fly(cx, connector, async move {
+        if let Some(grant) = unattended::fetched_meanwhile(&own, &of).await {
+            return Outcome::Renewed(Arc::new(grant));
+        }
+        match unattended::first_grant(&own, &of).await {
+            Ok(grant) => Outcome::Renewed(Arc::new(grant)),
+            Err(not) => Outcome::NotFetched(Arc::new(not)),
+        }
+    });
+    landed(fetched).await
 }
 
 /// One refresh of one generation of a grant.
 struct Refresh<'a> {
     cx: &'a Context,
-    user: &'a UserId,
-    connector: ConnectorId,
-    connector_url: &'a str,
+    connector: &'a Connector,
     generation: i64,
 }
 
@@ -125,12 +94,16 @@ enum Step {
 }
 
 impl Refresh<'_> {
+    fn user(&self) -> &UserId {
+        &self.connector.user_id
+    }
+
     async fn run(&self) -> Outcome {
-        if let Some(wait) = self.pause() {
+        if let Some(wait) = self.cx.flights.pause(self.cx, self.connector.id) {
             return Outcome::Unavailable(wait);
         }
         self.lease_and_send().await.unwrap_or_else(|error| {
-            tracing::error!(%error, connector = %self.connector, "a refresh met a storage error");
+            tracing::error!(%error, connector = %self.connector.id, "a refresh met a storage error");
             Outcome::Unavailable(Duration::from_secs(1))
         })
     }
@@ -143,7 +116,7 @@ impl Refresh<'_> {
         let mut resent = false;
         loop {
             let lease = database
-                .lease_refresh(self.user, self.connector, self.generation, &owner, LEASE)
+                .lease_refresh(self.user(), self.connector.id, self.generation, &owner, LEASE)
                 .await?;
             if let Some(grant) = lease {
                 match self.send(&grant, &owner, resent).await? {
@@ -152,7 +125,7 @@ impl Refresh<'_> {
                 }
                 continue;
             }
-            let Some(grant) = database.grant(self.user, self.connector).await? else {
+            let Some(grant) = database.grant(self.user(), self.connector.id).await? else {
                 return Ok(Outcome::Gone);
             };
             if grant.generation != self.generation {
@@ -172,76 +145,95 @@ impl Refresh<'_> {
 
     /// Whether another process was refused while this one waited.
     async fn refused_elsewhere(&self) -> Result<Option<StateReason>> {
-        let key = ConnectorKey::Id(self.connector);
-        let connector = self.cx.background.connector(self.user, &key).await?;
+        let key = ConnectorKey::Id(self.connector.id);
+        let connector = self.cx.background.connector(self.user(), &key).await?;
         Ok(connector
             .filter(|connector| connector.state == ConnectorState::ReauthRequired)
             .and_then(|connector| connector.state_reason))
     }
 
     async fn send(&self, grant: &Grant, owner: &str, resent: bool) -> Result<Step> {
-        let Some(refresh_token) = &grant.refresh_token else {
-            return self.refuse(StateReason::RefreshTokenMissing, "no_refresh_token").await;
+        let answer = if self.connector.oauth.grant.is_unattended() {
+            self.ask_again(grant).await?
+        } else {
+            let Some(refresh_token) = &grant.refresh_token else {
+                return self.refuse(StateReason::RefreshTokenMissing, "no_refresh_token").await;
+            };
+            self.present(grant, refresh_token).await?
         };
-        let http = self.cx.egress.on_behalf_of(self.connector_url);
-        let request = TokenRequest {
-            token_endpoint: &grant.token_endpoint,
-            client: ClientAuthentication {
-                client_id: &grant.client.client_id,
-                client_secret: grant.client.client_secret.as_ref(),
-                method: &grant.client.token_endpoint_auth_method,
-            },
-            resource: grant.resource.as_deref(),
-        };
-        let answer = token::refresh(&http, &request, refresh_token, &[]).await;
-        count_token_request(answer.as_ref().err());
         match answer {
             Ok(answer) => self.store(grant, answer).await.map(Step::Done),
             Err(error) => self.failed(grant, owner, resent, &error).await,
         }
     }
 
-    async fn store(&self, grant: &Grant, answer: TokenAnswer) -> Result<Outcome> {
-        let accepted = tokens::accept(answer, grant.resource.as_deref(), self.cx.clock.now());
-        let Ok(tokens) = accepted else {
-            let refused = self.refuse(StateReason::TokenRejected, "other_audience").await?;
-            return Ok(match refused {
-                Step::Done(outcome) => outcome,
-                Step::Again => Outcome::Unavailable(Duration::ZERO),
-            });
+    async fn present(
+        &self,
+        grant: &Grant,
+        refresh_token: &SecretString,
+    ) -> Result<Result<TokenAnswer, TokenError>> {
+        let http = self.cx.egress.on_behalf_of(&self.connector.url);
+        let key = dpop::stored_key(grant.dpop_key.as_ref())?;
+        let proofs = Proofs::new(self.cx, &grant.token_endpoint, key);
+        let request = TokenRequest {
+            token_endpoint: &grant.token_endpoint,
+            client: authentication(&grant.client),
+            resource: grant.resource.as_deref(),
+            dpop: proofs.binding(),
         };
-        locked(&self.cx.flights.pauses).remove(&self.connector);
+        let answer = token::refresh(&http, &request, refresh_token, &[]).await;
+        count_token_request(answer.as_ref().err());
+        proofs.note(&answer);
+        Ok(answer)
+    }
+
+    /// What a grant without a person has in place of a refresh: another token, asked for in the same way
+    /// and at the same place as the one before.
+    async fn ask_again(&self, grant: &Grant) -> Result<Result<TokenAnswer, TokenError>> {
+        let target = Target {
+            client: &grant.client,
+            token_endpoint: &grant.token_endpoint,
+            resource: grant.resource.as_deref(),
+            scopes: &grant.scopes,
+            dpop_key: dpop::stored_key(grant.dpop_key.as_ref())?,
+        };
+        unattended::request_token(self.cx, self.connector, &target).await
+    }
+
+    async fn store(&self, grant: &Grant, answer: TokenAnswer) -> Result<Outcome> {
+        let bound = answer.token_type == TokenType::Dpop;
+        if bound != grant.dpop_key.is_some() {
+            return self.not_this_token("no_longer_bound").await;
+        }
+        let unattended = self.connector.oauth.grant.is_unattended();
+        let accepted = tokens::accept(answer, grant.resource.as_deref(), self.cx.clock.now());
+        let Ok(mut tokens) = accepted else {
+            return self.not_this_token("other_audience").await;
+        };
+        tokens.refresh_token.take_if(|_| unattended);
+        self.cx.flights.end_pause(self.connector.id);
         if let Some(saved) = self.save(&tokens).await? {
             count("renewed");
             return Ok(Outcome::Renewed(Arc::new(saved)));
         }
         count("overtaken");
-        let current = self.cx.background.grant(self.user, self.connector).await?;
+        let current = self.cx.background.grant(self.user(), self.connector.id).await?;
         Ok(current.map_or(Outcome::Gone, |grant| Outcome::Renewed(Arc::new(grant))))
+    }
+
+    /// The new token is not one to send to this server in the way it is sent.
+    async fn not_this_token(&self, outcome: &'static str) -> Result<Outcome> {
+        Ok(match self.refuse(StateReason::TokenRejected, outcome).await? {
+            Step::Done(outcome) => outcome,
+            Step::Again => Outcome::Unavailable(Duration::ZERO),
+        })
     }
 
     /// Stores the new tokens; while the database is away they are kept here and tried again.
     async fn save(&self, tokens: &RefreshedTokens) -> Result<Option<Grant>> {
-        let database = &self.cx.background;
-        let patient = async {
-            let mut pause = Duration::from_millis(100);
-            loop {
-                let saved = database
-                    .save_refreshed(self.user, self.connector, self.generation, tokens)
-                    .await;
-                match saved {
-                    Err(keyway_storage::Error::Unavailable(_)) => tokio::time::sleep(pause).await,
-                    other => return other,
-                }
-                pause = (pause * 2).min(Duration::from_secs(5));
-            }
-        };
-        match tokio::time::timeout(SAVING, patient).await {
-            Ok(saved) => Ok(saved?),
-            Err(_) => Ok(database
-                .save_refreshed(self.user, self.connector, self.generation, tokens)
-                .await?),
-        }
+        let (database, id) = (&self.cx.background, self.connector.id);
+        let write = || database.save_refreshed(self.user(), id, self.generation, tokens);
+        Ok(patiently(write).await?)
     }
 
     async fn failed(
@@ -251,7 +243,7 @@ impl Refresh<'_> {
         resent: bool,
         error: &TokenError,
     ) -> Result<Step> {
-        tracing::warn!(connector = %self.connector, code = error.code(), %error, "a refresh failed");
+        tracing::warn!(connector = %self.connector.id, code = error.code(), %error, "a refresh failed");
         match error.class() {
             TokenErrorClass::Rejected => {
                 let ambiguous = grant.attempt.is_some_and(|attempt| attempt.count > 1);
@@ -263,11 +255,19 @@ impl Refresh<'_> {
                 self.refuse(StateReason::RegistrationRejected, "client_broken").await
             }
             TokenErrorClass::Transient { retry_after } => {
-                self.release(owner, true).await?;
+                let settled = grant.attempt.is_none_or(|attempt| attempt.count <= 1);
+                self.release(owner, settled).await?;
                 count("transient");
-                Ok(Step::Done(Outcome::Unavailable(self.pause_after_failure(retry_after))))
+                Ok(Step::Done(Outcome::Unavailable(self.cx.flights.pause_after_failure(
+                    self.cx,
+                    self.connector.id,
+                    retry_after,
+                ))))
             }
-            TokenErrorClass::Ambiguous if !resent => {
+            // An assertion is presented once, and whoever gave it decides what comes next.
+            TokenErrorClass::Ambiguous
+                if !resent && self.connector.oauth.grant != GrantType::WorkloadIdentity =>
+            {
                 self.release(owner, false).await?;
                 count("ambiguous");
                 Ok(Step::Again)
@@ -275,14 +275,20 @@ impl Refresh<'_> {
             TokenErrorClass::Ambiguous | TokenErrorClass::Protocol => {
                 self.release(owner, false).await?;
                 count("unanswered");
-                Ok(Step::Done(Outcome::Unavailable(self.pause_after_failure(None))))
+                Ok(Step::Done(Outcome::Unavailable(self.cx.flights.pause_after_failure(
+                    self.cx,
+                    self.connector.id,
+                    None,
+                ))))
             }
         }
     }
 
     async fn release(&self, owner: &str, settled: bool) -> Result<()> {
         let database = &self.cx.background;
-        database.release_lease(self.user, self.connector, self.generation, owner, settled).await?;
+        database
+            .release_lease(self.user(), self.connector.id, self.generation, owner, settled)
+            .await?;
         Ok(())
     }
 
@@ -290,44 +296,19 @@ impl Refresh<'_> {
     async fn refuse(&self, reason: StateReason, outcome: &'static str) -> Result<Step> {
         let database = &self.cx.background;
         let marked =
-            database.refuse_grant(self.user, self.connector, self.generation, reason).await?;
+            database.refuse_grant(self.user(), self.connector.id, self.generation, reason).await?;
         if marked {
             count(outcome);
             return Ok(Step::Done(Outcome::Rejected(reason)));
         }
         count("overtaken");
-        let current = database.grant(self.user, self.connector).await?;
+        let current = database.grant(self.user(), self.connector.id).await?;
         Ok(Step::Done(current.map_or(Outcome::Gone, |grant| Outcome::Renewed(Arc::new(grant)))))
     }
 
     /// A dynamic registration that the server no longer takes is not used again.
     async fn forget_registration(&self, grant: &Grant) -> Result<()> {
-        if grant.client.kind != RegistrationKind::Dynamic {
-            return Ok(());
-        }
-        let own = RegistrationScope::Connector(self.user.clone(), self.connector);
-        for scope in [own, RegistrationScope::Shared] {
-            self.cx.background.delete_registration(&scope, Some(&grant.client.issuer)).await?;
-        }
-        Ok(())
-    }
-
-    fn pause(&self) -> Option<Duration> {
-        let now = self.cx.clock.now();
-        let pause = locked(&self.cx.flights.pauses).get(&self.connector).copied()?;
-        (pause.until > now).then(|| pause.until.since(now))
-    }
-
-    /// How long nothing is sent after a failure: what the server asks for, else twice as long each time,
-    /// with jitter.
-    fn pause_after_failure(&self, asked: Option<Duration>) -> Duration {
-        let mut pauses = locked(&self.cx.flights.pauses);
-        let failures = pauses.get(&self.connector).map_or(0, |pause| pause.failures);
-        let longest = Duration::from_secs(1 << failures.min(9)).min(LONGEST_PAUSE);
-        let pause = asked.unwrap_or_else(|| longest.mul_f64(0.5 + self.cx.random.fraction() / 2.0));
-        let until = self.cx.clock.now().plus(pause);
-        pauses.insert(self.connector, Pause { until, failures: failures + 1 });
-        pause
+        clients::forget_refused(self.cx, self.user(), self.connector.id, &grant.client).await
     }
 }
 

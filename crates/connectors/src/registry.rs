@@ -1,21 +1,24 @@
 //! The user's connectors: made, read, changed, deleted.
 
 mod change;
+mod oauth;
 
 use keyway_model::{
-    AuthType, Caller, Connector, ConnectorId, ConnectorKey, ConnectorState, GrantType, Health,
-    HealthStatus, OAuthSettings, Slug,
+    Action, AuthType, Caller, Connector, ConnectorId, ConnectorKey, ConnectorState, GrantType,
+    Health, HealthStatus, OAuthSettings, Slug,
 };
 use keyway_storage::GrantFacts;
 use secrecy::SecretString;
 use url::Url;
 
 pub use self::change::change;
+use self::oauth::{Held, settings};
 use crate::{
+    audit,
     context::Context,
     error::{Error, Result},
     probe::{self, ProbeOutcome},
-    sign_out, validate,
+    revocations, validate,
 };
 
 /// How often a free slug is looked for.
@@ -45,7 +48,7 @@ pub struct NewConnector {
 /// OAuth settings as they are typed in.
 #[derive(Clone, Default)]
 pub struct NewOAuth {
-    /// The grant; `authorization_code` is the one there is.
+    /// The grant; `authorization_code` unless said otherwise.
     pub grant: Option<GrantType>,
     /// A client registered by hand.
     pub client_id: Option<String>,
@@ -55,6 +58,20 @@ pub struct NewOAuth {
     pub token_endpoint_auth_method: Option<String>,
     /// Scopes to ask for.
     pub scopes: Option<Vec<String>>,
+    /// The client's private key, PEM (PKCS #8).
+    pub private_key: Option<SecretString>,
+    /// With which algorithm it signs.
+    pub signing_algorithm: Option<String>,
+    /// The workload's assertion.
+    pub assertion: Option<SecretString>,
+    /// The issuer of the enterprise's identity provider.
+    pub idp_issuer: Option<String>,
+    /// Keyway's client there.
+    pub idp_client_id: Option<String>,
+    /// Where id tokens are exchanged there.
+    pub idp_token_endpoint: Option<String>,
+    /// The person's id token of that provider.
+    pub idp_id_token: Option<SecretString>,
 }
 
 /// A change; what is `None` stays.
@@ -98,47 +115,32 @@ pub async fn create(cx: &Context, caller: &Caller, new: NewConnector) -> Result<
         return Err(Error::InvalidRequest(text.into()));
     }
     let url = cx.egress.on_behalf_of(&new.url).admit(&new.url)?;
-    let oauth = settings(new.oauth.as_ref(), OAuthSettings::default())?;
+    let (before, held) = (OAuthSettings::default(), Held::default());
+    let oauth = settings(cx, &new.url, new.oauth.as_ref(), before, held)?;
+    let pinned = new.pinned_protocol_version.as_deref().map(validate::protocol_version);
+    let pinned = pinned.transpose()?;
     let auth_type = match new.auth_type {
         Some(auth_type) => auth_type,
         None if !new.headers.is_empty() => AuthType::Headers,
-        None if oauth.client_id.is_some() => AuthType::OAuth,
-        None => guess_auth_type(cx, &new.url).await?,
+        None if oauth.client_id.is_some() || oauth.grant.is_unattended() => AuthType::OAuth,
+        None => guess_auth_type(cx, &new.url, pinned.as_deref()).await?,
     };
     validate::headers(&new.headers, auth_type)?;
     let connector = row(cx, caller, &new, &url, auth_type, oauth)?;
     let secret = new.oauth.as_ref().and_then(|oauth| oauth.client_secret.as_ref());
     let connector = insert(cx, connector, &new, secret).await?;
+    let created = audit::activity_of(cx, caller, Action::ConnectorCreated, "ok");
+    audit::record(cx, created.of(&connector));
     Ok(ConnectorView { connector, grant: None })
 }
 
-async fn guess_auth_type(cx: &Context, url: &str) -> Result<AuthType> {
-    let report = probe::probe(cx, url, Vec::new()).await?;
+async fn guess_auth_type(cx: &Context, url: &str, pinned: Option<&str>) -> Result<AuthType> {
+    let report = probe::probe(&cx.egress, &cx.settings, url, Vec::new(), pinned).await?;
     match report.outcome {
         ProbeOutcome::OAuth | ProbeOutcome::ClientNeeded => Ok(AuthType::OAuth),
         ProbeOutcome::Blocked => Err(Error::EgressRefused(report.blocked_because())),
         _ => Ok(AuthType::Headers),
     }
-}
-
-fn settings(new: Option<&NewOAuth>, old: OAuthSettings) -> Result<OAuthSettings> {
-    let Some(new) = new else { return Ok(old) };
-    if new.grant.is_some_and(|grant| grant != GrantType::AuthorizationCode) {
-        let text = "oauth.grant is authorization_code; the others are not there yet";
-        return Err(Error::InvalidRequest(text.into()));
-    }
-    let method = new.token_endpoint_auth_method.clone();
-    let known = ["none", "client_secret_basic", "client_secret_post"];
-    if method.as_deref().is_some_and(|method| !known.contains(&method)) {
-        let text = format!("oauth.token_endpoint_auth_method is one of {}", known.join(", "));
-        return Err(Error::InvalidRequest(text));
-    }
-    Ok(OAuthSettings {
-        grant: old.grant,
-        client_id: new.client_id.clone().filter(|id| !id.is_empty()).or(old.client_id),
-        token_endpoint_auth_method: method.or(old.token_endpoint_auth_method),
-        scopes: new.scopes.clone().unwrap_or(old.scopes),
-    })
 }
 
 fn row(
@@ -203,8 +205,11 @@ async fn insert(
     secret: Option<&SecretString>,
 ) -> Result<Connector> {
     let suggested = connector.slug.clone();
+    let grant_secrets = new.oauth.as_ref().map(NewOAuth::grant_secrets).unwrap_or_default();
     for number in 2..MOST_NUMBERS {
-        match cx.database.insert_connector(&connector, &new.headers, secret).await {
+        let inserted =
+            cx.database.insert_connector(&connector, &new.headers, secret, &grant_secrets).await;
+        match inserted {
             Ok(()) => return Ok(connector),
             Err(keyway_storage::Error::Conflict(_)) if new.slug.is_none() => {
                 connector.slug = suggested.numbered(number);
@@ -260,8 +265,8 @@ pub async fn delete(cx: &Context, caller: &Caller, key: &ConnectorKey) -> Result
     let connector = connector(cx, caller, key).await?;
     let deleted = cx.database.delete_connector(&caller.user, connector.id).await?;
     cx.credentials.forget(connector.id);
-    if let Some(grant) = deleted.ok_or(Error::NotFound)? {
-        sign_out::revoke_detached(cx, &connector.url, grant);
-    }
+    revocations::grant_dropped(cx, deleted.ok_or(Error::NotFound)?.as_ref());
+    let deleted = audit::activity_of(cx, caller, Action::ConnectorDeleted, "ok");
+    audit::record(cx, deleted.of(&connector));
     Ok(())
 }

@@ -6,21 +6,22 @@ use std::{collections::HashSet, time::Duration};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderMap;
 use keyway_model::{
-    AuthType, AuthorizationSession, AuthorizationSessionId, Caller, ClientRegistration, Connector,
-    ConnectorKey, ConnectorState, FailureCode, SessionStatus, Timestamp,
+    Action, Activity, AuthType, AuthorizationSession, AuthorizationSessionId, Caller,
+    ClientRegistration, Connector, ConnectorKey, ConnectorState, FailureCode, Grant, SessionStatus,
+    Timestamp,
 };
 use keyway_oauth::{
     authorization::{self, AuthorizationRequest},
     challenge::BearerChallenge,
     discovery::{self, Discovered, DiscoveryRequest},
-    pkce,
+    dpop, pkce,
     state::{self, StatePayload},
 };
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::{
-    clients,
+    accounts, audit, clients,
     contact::{Approach, Contact, Found},
     context::Context,
     egress::{EgressClient, Refusal},
@@ -34,7 +35,12 @@ use crate::{
 const LIFETIME: Duration = Duration::from_secs(600);
 /// How long each exchange of the first contact may take.
 const CONTACT_TIME: Duration = Duration::from_secs(10);
+/// How long a look at the metadata may take beside a call.
+const LOOK_TIME: Duration = Duration::from_secs(5);
 const MOST_PENDING: i64 = 10;
+/// How often a person is asked for the same scopes, and how long that is remembered.
+const MOST_STEP_UPS: usize = 3;
+const STEP_UP_MEMORY: Duration = Duration::from_secs(3600);
 /// The scope by which refresh tokens are asked for (OpenID Connect Core 1.0 §11).
 const OFFLINE_ACCESS: &str = "offline_access";
 
@@ -97,7 +103,16 @@ pub async fn start(
         return Err(Error::Disabled(connector.reference()));
     }
     let reference = connector.reference();
+    let begun = audit::activity_of(cx, caller, Action::SignInStarted, "ok").of(&connector);
     let started = DbOAuthProvider::new(cx, connector, Mode::Initiate).initiate(options).await;
+    match &started {
+        Ok(Started::Authorize { .. }) => audit::record(cx, begun),
+        Ok(Started::AlreadyAuthorized) => {}
+        Err(error) => {
+            let failed = Activity { outcome: "not_started".to_owned(), ..begun };
+            audit::record(cx, failed.detail(&error.to_string()));
+        }
+    }
     started.map_err(|error| error.about(reference))
 }
 
@@ -112,7 +127,7 @@ pub async fn session_status(
     let session = session.ok_or(Error::NotFound)?;
     let over = cx.database.now().await? >= session.expires_at;
     let status = match session.status {
-        SessionStatus::Pending if over => "expired",
+        SessionStatus::Pending | SessionStatus::Claimed if over => "expired",
         status => status.shown(),
     };
     let code = if status == "expired" { Some(FailureCode::Expired) } else { session.failure };
@@ -124,14 +139,45 @@ pub(crate) async fn initiate(provider: &DbOAuthProvider, options: StartOptions) 
     if connector.state == ConnectorState::Ready && !options.force {
         return Ok(Started::AlreadyAuthorized);
     }
+    if connector.oauth.grant.is_unattended() {
+        return provider.fetch_first().await.map(|_| Started::AlreadyAuthorized);
+    }
     check_origins(cx, &options)?;
     if cx.database.pending_authorization_sessions(&connector.user_id).await? >= MOST_PENDING {
-        return Err(Error::RateLimited(Duration::from_secs(60)));
+        return Err(Error::RateLimited(LIFETIME));
     }
     let grant = match cx.database.grant(&connector.user_id, connector.id).await {
         Err(keyway_storage::Error::Unsealing { .. }) => None,
         grant => grant?,
     };
+    check_step_ups(cx, connector, grant.as_ref()).await?;
+    let named = discover(cx, connector, grant.is_none()).await?;
+    let NamedServer { http, challenge, discovered } = named;
+    let wanted = scopes(connector, challenge.as_ref(), &discovered);
+    let given = clients::given(cx, connector, &discovered.issuer);
+    let scopes = given.map_or(wanted.clone(), |client| client.capped(&wanted));
+    let client = clients::client(cx, &http, connector, &discovered, &scopes).await?;
+    let foreign =
+        !cx.settings.single_user && grant.is_none() && is_foreign(&connector.url, &discovered);
+    let extra = accounts::parameters(cx, connector, grant.as_ref(), &discovered.server).await?;
+    let dpop = dpop::is_wanted(&discovered, challenge.as_ref());
+    let new = NewSession { connector, discovered, client, scopes, extra, options, foreign, dpop };
+    insert_session(cx, new).await
+}
+
+/// What the connector's server and its authorization server say.
+pub(crate) struct NamedServer {
+    pub(crate) http: EgressClient,
+    pub(crate) challenge: Option<BearerChallenge>,
+    pub(crate) discovered: Discovered,
+}
+
+/// Asks the connector's server what it wants, and finds its authorization server.
+pub(crate) async fn discover(
+    cx: &Context,
+    connector: &Connector,
+    allow_legacy_fallback: bool,
+) -> Result<NamedServer> {
     let http = cx.egress.on_behalf_of(&connector.url);
     let url = http.admit(&connector.url)?;
     let pinned = connector.pinned_protocol_version.as_deref();
@@ -139,17 +185,47 @@ pub(crate) async fn initiate(provider: &DbOAuthProvider, options: StartOptions) 
     let request = DiscoveryRequest {
         mcp_url: &connector.url,
         challenge: challenge.as_ref(),
-        allow_legacy_fallback: grant.is_none(),
+        allow_legacy_fallback,
+        exceptions: cx.settings.catalog.exceptions(),
     };
     let discovered = discovery::discover(&http, &request).await.result?;
     check_endpoints(cx, &http, &discovered)?;
-    let scopes = scopes(connector, challenge.as_ref(), &discovered);
-    let client = clients::client(cx, &http, connector, &discovered, &scopes).await?;
-    let foreign = !cx.settings.single_user
-        && grant.is_none()
-        && is_foreign(&connector.url, &discovered.server.authorization_endpoint);
-    let new = NewSession { connector, discovered, client, scopes, options, foreign };
-    insert_session(cx, new).await
+    Ok(NamedServer { http, challenge, discovered })
+}
+
+/// The issuer that the server names now, as far as that can be told in a moment.
+pub(crate) async fn named_issuer(
+    cx: &Context,
+    connector: &Connector,
+    challenge: Option<&BearerChallenge>,
+) -> Option<String> {
+    let http = cx.egress.on_behalf_of(&connector.url);
+    let request = DiscoveryRequest {
+        mcp_url: &connector.url,
+        challenge,
+        allow_legacy_fallback: false,
+        exceptions: cx.settings.catalog.exceptions(),
+    };
+    let discovery = tokio::time::timeout(LOOK_TIME, discovery::discover(&http, &request)).await;
+    Some(discovery.ok()?.result.ok()?.issuer)
+}
+
+/// A server that asks for scopes again and again, whatever was granted, is not asked without end (MCP
+/// 2026-07-28, step-up authorization).
+async fn check_step_ups(cx: &Context, connector: &Connector, grant: Option<&Grant>) -> Result<()> {
+    let Some(grant) = grant.filter(|_| connector.state == ConnectorState::ScopeRequired) else {
+        return Ok(());
+    };
+    let since = cx.clock.now().minus(STEP_UP_MEMORY);
+    let user = &connector.user_id;
+    let tried = cx.database.scopes_signed_in_for(user, connector.id, since).await?;
+    let required = &connector.required_scopes;
+    let missing: Vec<_> = required.iter().filter(|scope| !grant.scopes.contains(scope)).collect();
+    let for_these = |scopes: &&Vec<String>| missing.iter().all(|scope| scopes.contains(scope));
+    if tried.iter().filter(for_these).count() >= MOST_STEP_UPS {
+        return Err(Error::ScopeExhausted(connector.reference(), required.clone()));
+    }
+    Ok(())
 }
 
 /// What the server says to somebody without a token; nothing, where it answers anybody or nothing
@@ -173,8 +249,7 @@ async fn challenge(
 fn check_origins(cx: &Context, options: &StartOptions) -> Result<()> {
     let settings = &cx.settings;
     let allowed = |origin: &str| {
-        origin == settings.public_url.origin()
-            || settings.host_origins.iter().any(|host| host == origin)
+        settings.is_own_origin(origin) || settings.host_origins.iter().any(|host| host == origin)
     };
     if let Some(origin) = options.origin.as_deref().filter(|origin| !allowed(origin)) {
         let text = format!("the origin {origin:?} is not in KEYWAY_HOST_ORIGINS");
@@ -215,6 +290,21 @@ fn scopes(
     challenge: Option<&BearerChallenge>,
     discovered: &Discovered,
 ) -> Vec<String> {
+    let mut scopes = scopes_without_a_person(connector, challenge, discovered);
+    if discovered.server.lists_scope(OFFLINE_ACCESS)
+        && !scopes.iter().any(|scope| scope == OFFLINE_ACCESS)
+    {
+        scopes.push(OFFLINE_ACCESS.to_owned());
+    }
+    scopes
+}
+
+/// [`scopes`] for a grant that has no refresh token.
+pub(crate) fn scopes_without_a_person(
+    connector: &Connector,
+    challenge: Option<&BearerChallenge>,
+    discovered: &Discovered,
+) -> Vec<String> {
     let challenged = challenge.map(|challenge| challenge.scope.as_slice()).unwrap_or_default();
     let configured = connector.oauth.scopes.as_slice();
     let listed = discovered.resource_scopes.as_slice();
@@ -223,17 +313,14 @@ fn scopes(
     if connector.state == ConnectorState::ScopeRequired {
         scopes.extend_from_slice(&connector.required_scopes);
     }
-    if discovered.server.lists_scope(OFFLINE_ACCESS) {
-        scopes.push(OFFLINE_ACCESS.to_owned());
-    }
     let mut seen = HashSet::new();
     scopes.retain(|scope| seen.insert(scope.clone()));
     scopes
 }
 
-/// Whether the authorization server belongs to somebody else than the MCP server does, by their
-/// registrable domains; hosts without one are compared whole.
-fn is_foreign(mcp_url: &str, authorization_endpoint: &str) -> bool {
+/// Whether the authorization server, or the token endpoint it names, belongs to somebody else than the
+/// MCP server does, by their registrable domains; hosts without one are compared whole.
+fn is_foreign(mcp_url: &str, discovered: &Discovered) -> bool {
     let domain = |url: &str| {
         let host = Url::parse(url).ok()?.host_str()?.to_owned();
         let registrable = psl::domain_str(&host).map(str::to_owned);
@@ -243,7 +330,9 @@ fn is_foreign(mcp_url: &str, authorization_endpoint: &str) -> bool {
             registrable.unwrap_or(host)
         })
     };
-    domain(mcp_url) != domain(authorization_endpoint)
+    let server = &discovered.server;
+    let mut endpoints = [&server.authorization_endpoint, &server.token_endpoint].into_iter();
+    endpoints.any(|endpoint| domain(mcp_url) != domain(endpoint))
 }
 
 struct NewSession<'a> {
@@ -251,8 +340,10 @@ struct NewSession<'a> {
     discovered: Discovered,
     client: ClientRegistration,
     scopes: Vec<String>,
+    extra: Vec<(String, String)>,
     options: StartOptions,
     foreign: bool,
+    dpop: bool,
 }
 
 async fn insert_session(cx: &Context, new: NewSession<'_>) -> Result<Started> {
@@ -272,7 +363,8 @@ async fn session(cx: &Context, new: NewSession<'_>, ticket: &str) -> Result<Auth
     let expires_at = now.plus(LIFETIME);
     let pkce = pkce::from_random(cx.random.bytes());
     let server = new.discovered.server;
-    let resource = new.discovered.resource.or_else(|| Some(new.connector.url.clone()));
+    let published = new.discovered.resource.unwrap_or_else(|| new.connector.url.clone());
+    let resource = cx.settings.catalog.resource(&server.issuer, &new.connector.url, published);
     let authorization_url = authorization::request_url(&AuthorizationRequest {
         endpoint: &server.authorization_endpoint,
         client_id: &new.client.client_id,
@@ -281,7 +373,7 @@ async fn session(cx: &Context, new: NewSession<'_>, ticket: &str) -> Result<Auth
         resource: resource.as_deref(),
         code_challenge: &pkce.challenge,
         state: &signed_state(cx, id, expires_at)?,
-        extra: &[],
+        extra: &new.extra,
     })
     .map_err(|error| Error::MetadataInvalid(error.to_string()))?;
     Ok(AuthorizationSession {
@@ -300,6 +392,7 @@ async fn session(cx: &Context, new: NewSession<'_>, ticket: &str) -> Result<Auth
         revocation_endpoint: server.revocation_endpoint,
         userinfo_endpoint: server.userinfo_endpoint,
         iss_supported: server.authorization_response_iss_parameter_supported,
+        dpop: new.dpop,
         resource,
         scopes: new.scopes,
         code_verifier: pkce.verifier,

@@ -1,14 +1,12 @@
-//! Signing out: the grant is forgotten at once, and its tokens are revoked where the server offers it
-//! (RFC 7009), the refresh token first.
+//! Signing out: the grant is forgotten at once; its tokens are revoked by and by, where the server offers
+//! it.
 
-use keyway_model::{AuthType, Caller, ConnectorKey, Grant};
-use keyway_oauth::revocation;
+use keyway_model::{Action, AuthType, Caller, ConnectorKey};
 
 use crate::{
-    clients,
+    audit, clients,
     context::Context,
     error::{Error, Result},
-    exchange::authentication,
     provider::{DbOAuthProvider, Mode},
     registry,
 };
@@ -30,23 +28,8 @@ pub async fn sign_out(
         let scope = clients::scope(cx, &connector.user_id, connector.id);
         cx.database.delete_registration(&scope, None).await?;
     }
-    DbOAuthProvider::new(cx, connector, Mode::Use).drop_grant().await
-}
-
-/// Revokes the tokens of a grant that is forgotten already. What the server says to it changes nothing.
-pub(crate) fn revoke_detached(cx: &Context, connector_url: &str, grant: Grant) {
-    let Some(endpoint) = grant.revocation_endpoint.clone() else { return };
-    let http = cx.egress.on_behalf_of(connector_url);
-    let id = grant.connector_id;
-    cx.tasks.spawn(async move {
-        let client = authentication(&grant.client);
-        let refresh_token = grant.refresh_token.iter().map(|token| (token, "refresh_token"));
-        let tokens = refresh_token.chain([(&grant.access_token, "access_token")]);
-        for (token, hint) in tokens {
-            let revoked = revocation::revoke(&http, &endpoint, &client, token, hint).await;
-            if let Err(error) = revoked {
-                tracing::info!(connector = %id, hint, %error, "a token was not revoked");
-            }
-        }
-    });
+    let signed_out = audit::activity_of(cx, caller, Action::SignedOut, "ok").of(&connector);
+    DbOAuthProvider::new(cx, connector, Mode::Use).drop_grant().await?;
+    audit::record(cx, signed_out);
+    Ok(())
 }

@@ -2,8 +2,12 @@
 //! says for whom it is was made for this resource.
 
 use keyway_model::Timestamp;
-use keyway_oauth::token::{self, TokenAnswer};
+use keyway_oauth::{
+    dpop::DpopKey,
+    token::{self, TokenAnswer, TokenType},
+};
 use keyway_storage::RefreshedTokens;
+use secrecy::SecretString;
 use thiserror::Error;
 use url::Url;
 
@@ -11,6 +15,12 @@ use url::Url;
 #[derive(Debug, Error)]
 #[error("the access token is meant for another server")]
 pub(crate) struct OtherAudience;
+
+/// The key to store beside the tokens of a request that proved it: none, if the server did not bind them
+/// to it (RFC 9449 §5).
+pub(crate) fn binding(answer: &TokenAnswer, key: Option<&DpopKey>) -> Option<SecretString> {
+    key.filter(|_| answer.token_type == TokenType::Dpop).map(DpopKey::to_secret)
+}
 
 /// What to store of an answer that came at `now`.
 pub(crate) fn accept(

@@ -98,6 +98,9 @@ pub(crate) fn header_name(name: &str, auth_type: AuthType) -> Result<()> {
 }
 
 fn header_value(name: &str, value: &SecretString) -> Result<()> {
+    if is_mask(value) {
+        return Err(Error::HeaderInvalid(format!("the value of {name} is a mask, not a value")));
+    }
     let text = value.expose_secret();
     let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let fits = !text.is_empty() && text.len() <= LONGEST_VALUE && text.trim() == text;

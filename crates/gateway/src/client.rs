@@ -8,15 +8,18 @@ use keyway_connectors::{
     Context, DbOAuthProvider, Mode,
     access_token::{self, Credential, Gate},
     contact::{Approach, Contact, Found, Listing},
-    upstream::{Answer, Call, Era, Failure, Reply, Upstream, raw},
+    upstream::{
+        Answer, Call, Era, Failure, HEADER_MISMATCH, Reply, UNSUPPORTED_VERSION, Upstream, raw,
+    },
 };
 use keyway_model::{Caller, ConnectorKey, HealthStatus};
 use keyway_oauth::challenge::BearerChallenge;
 use serde_json::value::RawValue;
 
 use crate::{
+    conversation::{ConversationKey, Spoken},
     error::{Error, Result},
-    gateway::{ConversationKey, Gateway},
+    gateway::Gateway,
     health,
     proxy::refused,
 };
@@ -32,7 +35,19 @@ pub(crate) enum Task<'a> {
     /// All pages of its tools.
     List,
     /// One call of a tool.
-    Call { tool: &'a str, arguments: &'a RawValue },
+    Call(&'a CallOfTool<'a>),
+}
+
+/// A call of a tool, as the server is to see it.
+pub(crate) struct CallOfTool<'a> {
+    /// The name at the server.
+    pub(crate) tool: &'a str,
+    /// The arguments, raw.
+    pub(crate) arguments: &'a RawValue,
+    /// What the server asked for in an earlier round, raw (MCP 2026-07-28, multi round-trip requests).
+    pub(crate) input_responses: Option<&'a RawValue>,
+    /// The server's own state of that round, byte for byte.
+    pub(crate) request_state: Option<&'a str>,
 }
 
 /// What came of it.
@@ -44,9 +59,15 @@ pub(crate) enum Done {
 /// Why a try came to nothing.
 enum Trouble {
     Challenged(StatusCode, Option<BearerChallenge>),
-    SessionGone,
+    /// What was negotiated no longer holds.
+    Outdated,
+    /// The stateless wire misses headers that the tool's schema asks for.
+    HeadersMissing,
     Other(Found),
-    Rpc(String),
+    Rpc {
+        code: i64,
+        words: String,
+    },
     Timeout,
 }
 
@@ -68,11 +89,14 @@ pub(crate) async fn perform(
                 health::note_answer(cx, &credential);
                 return Ok((done, credential));
             }
-            Err(Trouble::Challenged(StatusCode::UNAUTHORIZED, _)) if !renewed => {
+            Err(Trouble::Challenged(StatusCode::UNAUTHORIZED, challenge)) if !renewed => {
                 renewed = true;
-                credential = access_token::credential_after_refusal(cx, &credential).await?;
+                let challenge = challenge.as_ref();
+                credential =
+                    access_token::credential_after_refusal(cx, caller, &credential, challenge)
+                        .await?;
             }
-            Err(Trouble::SessionGone) if !reopened => {
+            Err(Trouble::Outdated) if !reopened => {
                 reopened = true;
                 gateway.conversations.invalidate(&conversation.key);
             }
@@ -84,14 +108,22 @@ pub(crate) async fn perform(
 /// What the caller is told of a trouble that stays.
 async fn told(gateway: &Gateway, credential: &Arc<Credential>, trouble: Trouble) -> Result<Error> {
     let connector = credential.connector.reference();
+    if matches!(trouble, Trouble::Challenged(..)) {
+        health::note_answer(&gateway.cx, credential);
+    }
     let broken = |detail: String| Error::UpstreamError { connector: connector.clone(), detail };
     let found = match trouble {
         Trouble::Challenged(StatusCode::FORBIDDEN, challenge) => {
             return forbidden(&gateway.cx, credential, challenge).await;
         }
-        Trouble::Challenged(..) => return refused(gateway, credential).await,
-        Trouble::SessionGone => return Ok(broken("the server does not keep its sessions".into())),
-        Trouble::Rpc(detail) => return Ok(broken(detail)),
+        Trouble::Challenged(_, challenge) => {
+            return refused(gateway, credential, challenge.as_ref()).await;
+        }
+        Trouble::Outdated => return Ok(broken("the server does not keep to its protocol".into())),
+        Trouble::HeadersMissing => return Ok(broken("the server misses a header".into())),
+        Trouble::Rpc { code, words } => {
+            return Ok(Error::UpstreamRefused { connector, code, words });
+        }
         Trouble::Timeout => return Ok(Error::UpstreamTimeout { connector }),
         Trouble::Other(found) => found,
     };
@@ -129,7 +161,8 @@ async fn forbidden(
         return Ok(Error::UpstreamError { connector, detail });
     };
     let provider = DbOAuthProvider::new(cx, credential.connector.clone(), Mode::Use);
-    Ok(provider.require_scopes(&challenge.scope).await?.into())
+    let generation = credential.token.as_ref().map_or(0, |token| token.generation);
+    Ok(provider.require_scopes(generation, &challenge.scope).await?.into())
 }
 
 /// One try, with one credential.
@@ -150,25 +183,52 @@ impl<'a> Conversation<'a> {
             sign_in: credential.token.as_ref().map(|token| token.sign_in_id),
             revision: connector.revision,
         };
-        Self { gateway, credential, upstream: Upstream::new(client, url, headers), key }
+        let upstream = Upstream::new(client, url, headers)
+            .with_prover(credential.prover.clone())
+            .with_elicitation(gateway.cx.settings.elicitation);
+        Self { gateway, credential, upstream, key }
     }
 
     async fn attempt(&self, task: Task<'_>) -> Result<Done, Trouble> {
         let mut contact = Contact::new(&self.upstream, &self.credential.url, LIST_TIME);
-        let (era, server) = if let Some(era) = self.gateway.conversations.get(&self.key) {
-            (era, None)
+        let (spoken, server) = if let Some(spoken) = self.gateway.conversations.get(&self.key) {
+            (spoken, None)
         } else {
             let connected = contact.connect(self.approach()).await?;
-            let era = Arc::new(connected.era);
-            self.gateway.conversations.insert(self.key.clone(), era.clone());
-            (era, connected.server)
+            let spoken = Arc::new(Spoken::new(connected.era));
+            self.gateway.conversations.insert(self.key.clone(), spoken.clone());
+            (spoken, connected.server)
         };
         match task {
             Task::List => {
-                let tools = contact.tools(&era).await?;
-                Ok(Done::Listed(Listing { era: (*era).clone(), server, tools }))
+                let tools = contact.tools(&spoken.era).await?;
+                spoken.learn(&tools);
+                Ok(Done::Listed(Listing { era: spoken.era.clone(), server, tools }))
             }
-            Task::Call { tool, arguments } => self.call(&era, tool, arguments).await,
+            Task::Call(call) => {
+                if spoken.misses_schemas() {
+                    self.learn_stored_schemas(&spoken).await;
+                }
+                match self.call(&spoken, call).await {
+                    Err(Trouble::HeadersMissing) => {
+                        spoken.learn(&contact.tools(&spoken.era).await?);
+                        self.call(&spoken, call).await
+                    }
+                    done => done,
+                }
+            }
+        }
+    }
+
+    /// The stored list knows the schemas, if the tools were ever listed; else the call is sent without.
+    async fn learn_stored_schemas(&self, spoken: &Spoken) {
+        let connector = &self.credential.connector;
+        let stored = self.gateway.cx.database.tool_list(&connector.user_id, connector.id).await;
+        let stored = stored.ok().flatten();
+        if let Some(tools) =
+            stored.and_then(|list| serde_json::from_str::<Vec<_>>(&list.tools_json).ok())
+        {
+            spoken.learn(&tools);
         }
     }
 
@@ -181,13 +241,20 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn call(&self, era: &Era, tool: &str, arguments: &RawValue) -> Result<Done, Trouble> {
+    async fn call(&self, spoken: &Spoken, wanted: &CallOfTool<'_>) -> Result<Done, Trouble> {
         let mut call = Call::plain("tools/call");
-        call.name = Some(tool);
-        call.params.insert("name", raw(&tool)?);
-        call.params.insert("arguments", arguments.to_owned());
-        let answer = self.upstream.request(era, call, CALL_TIME).await?;
-        read(era, answer)
+        call.name = Some(wanted.tool);
+        call.params.insert("name", raw(&wanted.tool)?);
+        call.params.insert("arguments", wanted.arguments.to_owned());
+        if let Some(responses) = wanted.input_responses {
+            call.params.insert("inputResponses", responses.to_owned());
+        }
+        if let Some(state) = wanted.request_state {
+            call.params.insert("requestState", raw(&state)?);
+        }
+        call.headers = spoken.headers(wanted.tool, wanted.arguments)?;
+        let answer = self.upstream.request(&spoken.era, call, CALL_TIME).await?;
+        read(&spoken.era, answer)
     }
 }
 
@@ -198,13 +265,19 @@ fn read(era: &Era, answer: Answer) -> Result<Done, Trouble> {
             Err(Trouble::Challenged(status, challenge))
         }
         (StatusCode::NOT_FOUND, _) if matches!(era, Era::Handshake { session: Some(_), .. }) => {
-            Err(Trouble::SessionGone)
+            Err(Trouble::Outdated)
+        }
+        (_, Some(Reply::Error(error))) if error.code == UNSUPPORTED_VERSION => {
+            Err(Trouble::Outdated)
+        }
+        (_, Some(Reply::Error(error))) if error.code == HEADER_MISMATCH && era.is_stateless() => {
+            Err(Trouble::HeadersMissing)
         }
         (_, Some(Reply::Result(result))) => Ok(Done::Called(result)),
         (_, Some(Reply::Error(error))) => {
             let words: String =
                 error.message.chars().filter(|c| !c.is_control()).take(500).collect();
-            Err(Trouble::Rpc(format!("the server answered with the error {}: {words}", error.code)))
+            Err(Trouble::Rpc { code: error.code, words })
         }
         (status, None) => Err(Trouble::Other(Found::UpstreamError(format!(
             "the server answered {status} with something that is not MCP"

@@ -33,6 +33,16 @@ pub enum Error {
         /// What happened.
         detail: String,
     },
+    /// The server answered with a JSON-RPC error.
+    #[error("the server answered with the error {code}: {words}")]
+    UpstreamRefused {
+        /// Which connector.
+        connector: ConnectorRef,
+        /// The server's code.
+        code: i64,
+        /// The server's words, shortened and without control characters; foreign text.
+        words: String,
+    },
     /// There is no tool of that name.
     #[error("there is no such tool")]
     ToolNotFound,

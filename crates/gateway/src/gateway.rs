@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_connectors::{Context, upstream::Era};
+use keyway_connectors::Context;
 use keyway_model::ConnectorId;
 
-use crate::session::SessionSeal;
+use crate::{
+    conversation::{ConversationKey, Spoken},
+    session::SessionSeal,
+};
 
 /// How many conversations are remembered.
 const MOST_CONVERSATIONS: u64 = 10_000;
@@ -17,15 +20,7 @@ pub struct Gateway {
     /// The context of the use cases.
     pub cx: Context,
     pub(crate) sessions: SessionSeal,
-    pub(crate) conversations: moka::sync::Cache<ConversationKey, Arc<Era>>,
-}
-
-/// What a negotiated wire holds for: another sign-in, URL or setting negotiates anew.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ConversationKey {
-    pub(crate) connector: ConnectorId,
-    pub(crate) sign_in: Option<keyway_model::SignInId>,
-    pub(crate) revision: i64,
+    pub(crate) conversations: moka::sync::Cache<ConversationKey, Arc<Spoken>>,
 }
 
 impl Gateway {

@@ -2,8 +2,10 @@
 //! calls the tools of all of a user's connectors over a small client of Keyway's own. Credentials come
 //! from `keyway_connectors`; nothing here knows how they were obtained.
 
+mod activity;
 pub mod attention;
 mod client;
+mod conversation;
 pub mod error;
 pub mod gateway;
 mod health;

@@ -8,20 +8,22 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use keyway_connectors::{
     DbOAuthProvider, Mode,
     access_token::{self, Credential, Gate},
+    dpop,
     egress::Body,
     upstream::{STATELESS_VERSION, bearer_challenge},
 };
 use keyway_model::{Caller, ConnectorKey};
+use keyway_oauth::challenge::BearerChallenge;
 
 use crate::{
-    attention,
+    activity, attention,
     error::{Error, Response, Result, send_failed},
     gateway::Gateway,
     health,
 };
 
 /// How long the head of an answer may take; a tool may think before it speaks.
-const HEAD_TIME: Duration = Duration::from_secs(300);
+const HEAD_TIME: Duration = Duration::from_secs(120);
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -67,7 +69,10 @@ pub async fn forward(
     key: &ConnectorKey,
     request: ProxyRequest,
 ) -> Result<Response> {
-    match attempt(gateway, caller, key, &request).await {
+    let (begun, mut used) = (gateway.cx.clock.now(), None);
+    let answer = attempt(gateway, caller, key, &request, &mut used).await;
+    activity::request_ended(gateway, caller, used.as_ref(), &request.headers, begun, &answer);
+    match answer {
         Ok(response) => Ok(response),
         Err(error) => {
             let version = request.headers.get(PROTOCOL_VERSION);
@@ -82,24 +87,32 @@ async fn attempt(
     caller: &Caller,
     key: &ConnectorKey,
     request: &ProxyRequest,
+    used: &mut Option<Arc<Credential>>,
 ) -> Result<Response> {
     let cx = &gateway.cx;
     let mut credential = access_token::credential(cx, caller, key, Gate::Call).await?;
+    *used = Some(credential.clone());
     let mut response = send(gateway, &credential, request).await?;
     if response.status() == StatusCode::UNAUTHORIZED {
+        let challenge = bearer_challenge(response.status(), response.headers());
         drop(response);
-        credential = access_token::credential_after_refusal(cx, &credential).await?;
+        let challenge = challenge.as_ref();
+        credential =
+            access_token::credential_after_refusal(cx, caller, &credential, challenge).await?;
         response = send(gateway, &credential, request).await?;
     }
     let challenge = bearer_challenge(response.status(), response.headers());
     match response.status() {
-        StatusCode::UNAUTHORIZED => return Err(refused(gateway, &credential).await?),
+        StatusCode::UNAUTHORIZED => {
+            return Err(refused(gateway, &credential, challenge.as_ref()).await?);
+        }
         StatusCode::FORBIDDEN => {
-            let scopes = challenge
+            let step_up = challenge
                 .filter(|challenge| challenge.error.as_deref() == Some("insufficient_scope"));
-            if let Some(challenge) = scopes.filter(|_| credential.token.is_some()) {
+            if let (Some(challenge), Some(token)) = (step_up, &credential.token) {
                 let provider = DbOAuthProvider::new(cx, credential.connector.clone(), Mode::Use);
-                return Err(provider.require_scopes(&challenge.scope).await?.into());
+                let needed = provider.require_scopes(token.generation, &challenge.scope).await?;
+                return Err(needed.into());
             }
         }
         _ => {}
@@ -109,12 +122,16 @@ async fn attempt(
 }
 
 /// The server refuses a credential that was just renewed.
-pub(crate) async fn refused(gateway: &Gateway, credential: &Arc<Credential>) -> Result<Error> {
+pub(crate) async fn refused(
+    gateway: &Gateway,
+    credential: &Arc<Credential>,
+    challenge: Option<&BearerChallenge>,
+) -> Result<Error> {
     let Some(token) = &credential.token else {
         return Err(Error::InvalidRequest("the server refused the headers".into()));
     };
     let provider = DbOAuthProvider::new(&gateway.cx, credential.connector.clone(), Mode::Use);
-    Ok(provider.reject_token(token.generation).await?.into())
+    Ok(provider.reject_token(token.generation, challenge).await?.into())
 }
 
 async fn send(
@@ -125,9 +142,9 @@ async fn send(
     let connector = || credential.connector.reference();
     let headers = upstream_headers(gateway, credential, &request.headers)?;
     let client = gateway.cx.egress.on_behalf_of(&credential.connector.url);
-    metrics::counter!("keyway_upstream_requests_total").increment(1);
     let (method, url) = (request.method.clone(), credential.url.clone());
-    let sent = client.open_url(method, url, headers, request.body.clone());
+    let prover = credential.prover.as_deref();
+    let sent = dpop::open_url(&client, prover, method, url, headers, request.body.clone());
     match tokio::time::timeout(HEAD_TIME, sent).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => {

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
+    activity::CallEnded,
     attention::{Attention, attention},
-    client::{Done, Task, perform},
+    client::{CallOfTool, Done, Task, perform},
     error::{Error, Result},
     gateway::Gateway,
     names,
@@ -24,6 +25,9 @@ const FRESH: Duration = Duration::from_secs(300);
 /// How long one connector may hold up the list of all.
 const DEADLINE: Duration = Duration::from_secs(12);
 const AT_ONCE: usize = 16;
+/// How servers answer a call of a tool that they do not have (JSON-RPC 2.0 §5.1).
+const INVALID_PARAMS: i64 = -32602;
+const METHOD_NOT_FOUND: i64 = -32601;
 
 /// A tool as hosts see it.
 #[derive(Debug, Serialize)]
@@ -99,13 +103,17 @@ pub struct ToolCall {
     pub tool: String,
     /// The arguments, raw.
     pub arguments: Box<RawValue>,
+    /// What the server asked for in an earlier round, raw (MCP 2026-07-28, multi round-trip requests).
+    pub input_responses: Option<Box<RawValue>>,
+    /// The server's own state of that round, byte for byte.
+    pub request_state: Option<String>,
 }
 
 impl ToolCall {
-    /// A call by a name of [`list_all`].
-    pub fn by_name(name: &str, arguments: Box<RawValue>) -> Result<Self> {
+    /// The connector and the tool behind a name of [`list_all`].
+    pub fn split_name(name: &str) -> Result<(ConnectorKey, String)> {
         let (slug, tool) = names::split(name).ok_or(Error::ToolNotFound)?;
-        Ok(Self { connector: ConnectorKey::Slug(slug), tool: tool.to_owned(), arguments })
+        Ok((ConnectorKey::Slug(slug), tool.to_owned()))
     }
 }
 
@@ -277,7 +285,14 @@ async fn record(gateway: &Gateway, connector: &Connector, listing: &Listing) -> 
 /// [`Error::ToolNotFound`] where the name leads nowhere; everything a call can meet.
 pub async fn call(gateway: &Gateway, caller: &Caller, call: ToolCall) -> Result<Box<RawValue>> {
     let tool = original_name(gateway, caller, &call).await?;
-    let task = Task::Call { tool: &tool, arguments: &call.arguments };
+    let begun = gateway.cx.clock.now();
+    let wanted = CallOfTool {
+        tool: &tool,
+        arguments: &call.arguments,
+        input_responses: call.input_responses.as_deref(),
+        request_state: call.request_state.as_deref(),
+    };
+    let task = Task::Call(&wanted);
     let done = perform(gateway, caller, &call.connector, Gate::Call, task).await;
     let outcome = match &done {
         Ok(_) => "ok",
@@ -285,10 +300,29 @@ pub async fn call(gateway: &Gateway, caller: &Caller, call: ToolCall) -> Result<
         Err(_) => "upstream_failed",
     };
     metrics::counter!("keyway_tool_calls_total", "outcome" => outcome).increment(1);
-    match done?.0 {
-        Done::Called(result) => Ok(result),
-        Done::Listed(_) => Err(Error::ToolNotFound),
+    let result = match &done {
+        Ok((Done::Called(result), credential)) => Some((&**credential, result.get().len())),
+        _ => None,
+    };
+    let ended =
+        CallEnded { caller, connector: &call.connector, tool: &tool, begun, outcome, result };
+    ended.record(gateway).await;
+    match done {
+        Ok((Done::Called(result), _)) => Ok(result),
+        Ok((Done::Listed(_), _)) => Err(Error::ToolNotFound),
+        Err(Error::UpstreamRefused { code: INVALID_PARAMS | METHOD_NOT_FOUND, .. })
+            if !is_listed(gateway, caller, &call.connector, &tool).await =>
+        {
+            Err(Error::ToolNotFound)
+        }
+        Err(error) => Err(error),
     }
+}
+
+/// Whether the last list of the connector's tools has this one.
+async fn is_listed(gateway: &Gateway, caller: &Caller, key: &ConnectorKey, tool: &str) -> bool {
+    let listed = of_connector(gateway, caller, key).await;
+    listed.is_ok_and(|listed| listed.tools.iter().any(|known| known.tool == tool))
 }
 
 /// The name at the server: a name that was changed to fit beside others' carries a digest, and only the
@@ -324,6 +358,28 @@ pub async fn test(gateway: &Gateway, caller: &Caller, key: &ConnectorKey) -> Res
         Err(Error::Connectors(
             error @ (UseCaseError::NotFound | UseCaseError::Disabled(_) | UseCaseError::Storage(_)),
         )) => Err(error.into()),
-        Err(error) => Ok(TestReport::Fails(error)),
+        Err(error) => {
+            record_failure(gateway, &connector, &error).await?;
+            Ok(TestReport::Fails(error))
+        }
     }
+}
+
+/// Writes down how a contact that failed went; an error that came without one says nothing of it.
+async fn record_failure(gateway: &Gateway, connector: &Connector, error: &Error) -> Result<()> {
+    let (status, detail) = match error {
+        Error::UpstreamUnreachable { .. } | Error::UpstreamTimeout { .. } => {
+            (HealthStatus::Unreachable, Some(error.to_string()))
+        }
+        Error::UpstreamError { .. } | Error::UpstreamRefused { .. } => {
+            (HealthStatus::UpstreamError, Some(error.to_string()))
+        }
+        _ => return Ok(()),
+    };
+    let cx = &gateway.cx;
+    let health = Health { status, checked_at: Some(cx.clock.now()), detail };
+    let (user, id) = (&connector.user_id, connector.id);
+    let written = cx.database.record_contact(user, id, &health, None, None).await;
+    written.map_err(UseCaseError::from)?;
+    Ok(())
 }

@@ -89,7 +89,7 @@ fn authority(text: &str) -> &str {
 }
 
 /// Whether the host is literally this machine: `localhost`, 127/8 or `[::1]`.
-pub(super) fn is_loopback_host(url: &Url) -> bool {
+pub(crate) fn is_loopback_host(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -19,6 +19,7 @@ use keyway_oauth::http::{HttpClient, Limits, SendError};
 use thiserror::Error;
 use url::Url;
 
+pub(crate) use self::admission::is_loopback_host;
 use self::{
     admission::Admission,
     resolver::{AddressRefused, Class, GuardedResolver},
@@ -33,6 +34,8 @@ pub type Body = reqwest::Body;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_CONNECTION: Duration = Duration::from_secs(90);
+/// Servers on this machine are stopped and started often; some wait for idle connections to end.
+const IDLE_LOOPBACK_CONNECTION: Duration = Duration::from_secs(2);
 
 /// What the operator decides about everything that leaves.
 #[derive(Clone, Debug, Default)]
@@ -67,12 +70,13 @@ impl Egress {
     /// Sets up the clients for the policy.
     pub fn new(policy: EgressPolicy) -> Result<Self, SetUpFailed> {
         let rules: Arc<[AllowRule]> = policy.allow.into();
-        let guarded = |class| client(Some(GuardedResolver { class, rules: rules.clone() }));
+        let guarded =
+            |class, idle| client(Some(GuardedResolver { class, rules: rules.clone() }), idle);
         Ok(Self(Arc::new(Inner {
-            public: guarded(Class::Public)?,
-            allowed: guarded(Class::Allowed)?,
-            loopback_client: guarded(Class::Loopback)?,
-            operator: client(None)?,
+            public: guarded(Class::Public, IDLE_CONNECTION)?,
+            allowed: guarded(Class::Allowed, IDLE_CONNECTION)?,
+            loopback_client: guarded(Class::Loopback, IDLE_LOOPBACK_CONNECTION)?,
+            operator: client(None, IDLE_CONNECTION)?,
             loopback: policy.loopback,
             admission: Admission {
                 rules,
@@ -111,7 +115,10 @@ impl Egress {
     }
 }
 
-fn client(resolver: Option<GuardedResolver>) -> Result<reqwest::Client, SetUpFailed> {
+fn client(
+    resolver: Option<GuardedResolver>,
+    idle: Duration,
+) -> Result<reqwest::Client, SetUpFailed> {
     #[expect(clippy::disallowed_methods, reason = "this is the egress client")]
     let mut builder = reqwest::Client::builder()
         .no_proxy()
@@ -119,7 +126,7 @@ fn client(resolver: Option<GuardedResolver>) -> Result<reqwest::Client, SetUpFai
         .referer(false)
         .tcp_nodelay(true)
         .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_CONNECTION)
+        .pool_idle_timeout(idle)
         .pool_max_idle_per_host(64)
         .user_agent(concat!("keyway/", env!("CARGO_PKG_VERSION")));
     if let Some(resolver) = resolver {

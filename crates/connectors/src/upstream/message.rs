@@ -13,6 +13,8 @@ pub(super) struct Envelope<'a> {
     #[serde(borrow, default)]
     pub(super) method: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
+    pub(super) params: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     pub(super) result: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
@@ -69,6 +71,8 @@ pub(super) enum Incoming {
         id: String,
         /// Its method.
         method: String,
+        /// Its parameters, raw.
+        params: String,
     },
     /// A notification or somebody else's answer.
     Other,
@@ -79,7 +83,11 @@ pub(super) fn incoming(text: &[u8], id: u64) -> Option<Incoming> {
     let envelope: Envelope<'_> = serde_json::from_slice(text).ok()?;
     if let Some(method) = envelope.method {
         return Some(match envelope.id {
-            Some(id) => Incoming::Request { id: id.get().to_owned(), method: method.into_owned() },
+            Some(id) => Incoming::Request {
+                id: id.get().to_owned(),
+                method: method.into_owned(),
+                params: envelope.params.map_or("{}", RawValue::get).to_owned(),
+            },
             None => Incoming::Other,
         });
     }

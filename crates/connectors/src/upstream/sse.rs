@@ -1,12 +1,20 @@
-//! Server-sent events, as far as MCP uses them: the data of each complete event.
+//! Server-sent events, as far as MCP uses them: each event's data, the id to resume from, the time to
+//! wait before that.
 
-/// Splits a stream of bytes into the data of its events (WHATWG HTML §9.2.6).
+use std::time::Duration;
+
+/// The longest id of an event that is remembered, in bytes.
+const LONGEST_ID: usize = 1024;
+
+/// Splits a stream of bytes into events (WHATWG HTML §9.2.6).
 #[derive(Default)]
 pub(super) struct Events {
     line: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
     after_carriage_return: bool,
+    last_id: Option<String>,
+    retry: Option<Duration>,
 }
 
 impl Events {
@@ -30,6 +38,23 @@ impl Events {
         self.line.len() + self.data.len()
     }
 
+    /// The id of the last event that had one: where to resume.
+    pub(super) fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
+    /// How long the server asks to wait before resuming.
+    pub(super) fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
+    /// Forgets what is unfinished, for a stream that goes on where another broke off.
+    pub(super) fn resume(&mut self) {
+        self.line.clear();
+        self.data.clear();
+        (self.has_data, self.after_carriage_return) = (false, false);
+    }
+
     fn end_line(&mut self) -> Option<Vec<u8>> {
         let line = std::mem::take(&mut self.line);
         if line.is_empty() {
@@ -42,14 +67,28 @@ impl Events {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &[][..]),
         };
-        if field == b"data" {
-            if self.has_data {
-                self.data.push(b'\n');
-            }
-            self.data.extend_from_slice(value.strip_prefix(b" ").unwrap_or(value));
-            self.has_data = true;
-        }
+        self.field(field, value.strip_prefix(b" ").unwrap_or(value));
         None
+    }
+
+    fn field(&mut self, field: &[u8], value: &[u8]) {
+        match field {
+            b"data" => {
+                if self.has_data {
+                    self.data.push(b'\n');
+                }
+                self.data.extend_from_slice(value);
+                self.has_data = true;
+            }
+            b"id" if value.len() <= LONGEST_ID && !value.contains(&0) => {
+                self.last_id = std::str::from_utf8(value).ok().map(str::to_owned);
+            }
+            b"retry" => {
+                let millis = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                self.retry = millis.map(Duration::from_millis).or(self.retry);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -87,5 +126,13 @@ mod tests {
     fn an_unfinished_event_is_no_event() {
         assert!(events(&["data: a\n"]).is_empty());
         assert!(events(&["id: 1\n\n"]).is_empty());
+    }
+
+    #[test]
+    fn an_id_and_a_wait_are_remembered_for_resuming() {
+        let mut events = Events::default();
+        events.push(b"id: 7\nretry: 500\ndata:\n\nid: 8\0\nretry: soon\n\n");
+        assert_eq!(events.last_id(), Some("7"));
+        assert_eq!(events.retry(), Some(Duration::from_millis(500)));
     }
 }

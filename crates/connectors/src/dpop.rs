@@ -1,0 +1,172 @@
+//! Tokens that are bound to a key (DPoP, RFC 9449), as requests use them: what is proven at a token
+//! endpoint, the proof beside each request to an MCP server, and the nonces that servers hand out.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode};
+use keyway_model::{Clock, Random};
+use keyway_oauth::{
+    assertion::{ClientAssertion, SigningKey},
+    dpop::{self, DpopBinding, DpopKey, ProofRequest},
+    http::SendError,
+    token::{TokenAnswer, TokenError},
+};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::{
+    context::Context,
+    egress::{Body, EgressClient},
+    error::{Error, Result},
+};
+
+/// How often random bytes that are no key are replaced by others.
+const MOST_TRIES: usize = 4;
+
+/// The newest nonce of each server, by origin (RFC 9449 §8.2). Clones are the same store.
+#[derive(Clone)]
+pub(crate) struct Nonces(moka::sync::Cache<String, String>);
+
+impl Default for Nonces {
+    fn default() -> Self {
+        const IDLE: Duration = Duration::from_secs(3600);
+        Self(moka::sync::Cache::builder().max_capacity(10_000).time_to_idle(IDLE).build())
+    }
+}
+
+impl Nonces {
+    fn of(&self, url: &Url) -> Option<String> {
+        self.0.get(&url.origin().ascii_serialization())
+    }
+
+    fn keep(&self, url: &Url, nonce: &str) {
+        self.0.insert(url.origin().ascii_serialization(), nonce.to_owned());
+    }
+}
+
+/// A new key for a grant.
+pub(crate) fn new_key(cx: &Context) -> Result<DpopKey> {
+    let key = (0..MOST_TRIES).find_map(|_| DpopKey::from_random(cx.random.bytes()));
+    key.ok_or_else(|| Error::Internal("the source of randomness gives no key".into()))
+}
+
+/// The key of a stored grant, if its tokens are bound to one.
+pub(crate) fn stored_key(secret: Option<&SecretString>) -> Result<Option<DpopKey>> {
+    let read = |secret| DpopKey::from_secret(secret).ok_or("a stored key is not one");
+    secret.map(read).transpose().map_err(|text| Error::Internal(text.into()))
+}
+
+/// What is proven in requests to one token endpoint: a key that tokens are bound to, and a client's own.
+pub(crate) struct Proofs<'a> {
+    nonces: &'a Nonces,
+    endpoint: Option<Url>,
+    key: Option<DpopKey>,
+    nonce: Option<String>,
+    now: i64,
+    identifiers: Box<dyn Fn() -> [u8; 16] + Send + Sync + 'a>,
+}
+
+impl<'a> Proofs<'a> {
+    pub(crate) fn new(cx: &'a Context, token_endpoint: &str, key: Option<DpopKey>) -> Self {
+        let endpoint = Url::parse(token_endpoint).ok();
+        Self {
+            nonces: &cx.nonces,
+            nonce: endpoint.as_ref().and_then(|url| cx.nonces.of(url)),
+            endpoint,
+            key,
+            now: cx.clock.now().as_seconds(),
+            identifiers: Box::new(|| cx.random.bytes()),
+        }
+    }
+
+    pub(crate) fn binding(&self) -> Option<DpopBinding<'_>> {
+        Some(DpopBinding {
+            key: self.key.as_ref()?,
+            nonce: self.nonce.as_deref(),
+            now: self.now,
+            identifiers: &*self.identifiers,
+        })
+    }
+
+    pub(crate) fn assertion<'b>(
+        &'b self,
+        key: &'b SigningKey,
+        audience: &'b str,
+    ) -> ClientAssertion<'b> {
+        ClientAssertion { key, audience, now: self.now, identifiers: &*self.identifiers }
+    }
+
+    /// Keeps the nonce that came with the tokens for the next request.
+    pub(crate) fn note(&self, answer: &Result<TokenAnswer, TokenError>) {
+        let nonce = answer.as_ref().ok().and_then(|answer| answer.dpop_nonce.as_deref());
+        if let (Some(url), Some(nonce)) = (&self.endpoint, nonce) {
+            self.nonces.keep(url, nonce);
+        }
+    }
+}
+
+/// Proves with each request that Keyway holds the key that its access token is bound to.
+pub struct Prover {
+    key: DpopKey,
+    access_token: SecretString,
+    clock: Clock,
+    random: Random,
+    nonces: Nonces,
+}
+
+impl Prover {
+    pub(crate) fn new(cx: &Context, key: DpopKey, access_token: SecretString) -> Self {
+        let (clock, random, nonces) = (cx.clock.clone(), cx.random.clone(), cx.nonces.clone());
+        Self { key, access_token, clock, random, nonces }
+    }
+
+    fn prove(&self, method: &Method, url: &Url, headers: &mut HeaderMap, nonce: Option<&str>) {
+        let proof = self.key.proof(&ProofRequest {
+            method: method.as_str(),
+            url: url.as_str(),
+            access_token: Some(&self.access_token),
+            nonce,
+            now: self.clock.now().as_seconds(),
+            identifier: self.random.bytes(),
+        });
+        headers.insert(dpop::PROOF, proof);
+    }
+
+    /// The nonce to send once more with, after an answer to a request with another one or none
+    /// (RFC 9449 §9). Any answer may bring the nonce of the next request along.
+    fn learn(&self, url: &Url, sent: Option<&str>, answer: &Response<Body>) -> Option<String> {
+        let given = dpop::nonce(answer.headers())?;
+        if sent == Some(given) {
+            return None;
+        }
+        self.nonces.keep(url, given);
+        let refused = answer.status() == StatusCode::UNAUTHORIZED;
+        refused.then(|| dpop::wanted_nonce(answer.headers()))?.map(str::to_owned)
+    }
+}
+
+/// Sends a request as [`EgressClient::open_url`] does; with a fresh proof where there is a prover, and
+/// once more where the server wants its nonce in it.
+pub async fn open_url(
+    client: &EgressClient,
+    prover: Option<&Prover>,
+    method: Method,
+    url: Url,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response<Body>, SendError> {
+    metrics::counter!("keyway_upstream_requests_total").increment(1);
+    let Some(prover) = prover else {
+        return client.open_url(method, url, headers, body).await;
+    };
+    let nonce = prover.nonces.of(&url);
+    prover.prove(&method, &url, &mut headers, nonce.as_deref());
+    let answer =
+        client.open_url(method.clone(), url.clone(), headers.clone(), body.clone()).await?;
+    let Some(wanted) = prover.learn(&url, nonce.as_deref(), &answer) else { return Ok(answer) };
+    drop(answer);
+    metrics::counter!("keyway_upstream_requests_total").increment(1);
+    prover.prove(&method, &url, &mut headers, Some(&wanted));
+    client.open_url(method, url, headers, body).await
+}

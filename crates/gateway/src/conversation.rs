@@ -1,0 +1,73 @@
+//! How a server is spoken to, remembered from one call to the next: its wire, its session, and which
+//! parameters of its tools the stateless wire repeats as headers.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
+
+use http::{HeaderName, HeaderValue};
+use keyway_connectors::upstream::{Era, Failure, HeaderParameters};
+use keyway_model::{ConnectorId, SignInId};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+/// What a negotiated wire holds for: another sign-in, URL or setting negotiates anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ConversationKey {
+    pub(crate) connector: ConnectorId,
+    pub(crate) sign_in: Option<SignInId>,
+    pub(crate) revision: i64,
+}
+
+/// A negotiated wire.
+pub(crate) struct Spoken {
+    pub(crate) era: Era,
+    parameters: RwLock<Option<HashMap<String, HeaderParameters>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Annotated {
+    name: String,
+    input_schema: Value,
+}
+
+impl Spoken {
+    pub(crate) fn new(era: Era) -> Self {
+        Self { era, parameters: RwLock::default() }
+    }
+
+    /// Whether calls need to know the tools' schemas, and they are not known yet.
+    pub(crate) fn misses_schemas(&self) -> bool {
+        self.era.is_stateless()
+            && self.parameters.read().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Takes note of the tools' schemas.
+    pub(crate) fn learn(&self, tools: &[Box<RawValue>]) {
+        let annotated = |tool: &RawValue| {
+            let tool: Annotated = serde_json::from_str(tool.get()).ok()?;
+            let parameters = HeaderParameters::of_schema(&tool.input_schema).ok()?;
+            (!parameters.is_empty()).then_some((tool.name, parameters))
+        };
+        if self.era.is_stateless() {
+            let known = tools.iter().filter_map(|tool| annotated(tool)).collect();
+            *self.parameters.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        }
+    }
+
+    /// The `Mcp-Param-*` headers of a call (MCP 2026-07-28, custom headers).
+    pub(crate) fn headers(
+        &self,
+        tool: &str,
+        arguments: &RawValue,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
+        let parameters = self.parameters.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(annotated) = parameters.as_ref().and_then(|known| known.get(tool)) else {
+            return Ok(Vec::new());
+        };
+        let arguments = serde_json::from_str(arguments.get()).unwrap_or(Value::Null);
+        annotated.headers(&arguments)
+    }
+}
