@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::atomic::AtomicBool, time::Duration};
 use anyhow::Context as _;
 use axum::{Router, serve::ListenerExt as _};
 use keyway_connectors::{
-    Context,
+    Context, audit,
     context::{Parts as ContextParts, PublicUrl, Settings},
     egress::{Egress, EgressPolicy},
 };
@@ -85,7 +85,7 @@ pub async fn start(config: Config, seams: Seams) -> anyhow::Result<Running> {
     );
     let app = state(&config, context, &keys, &public, listening, recorder);
 
-    let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
+    let (stop, tracker) = (app.stopping.clone(), TaskTracker::new());
     serve(listener, router::service(app.clone()), &stop, &tracker);
     if let Some(listener) = metrics_listener {
         serve(listener, router::metrics(app.clone()), &stop, &tracker);
@@ -143,6 +143,9 @@ impl Running {
                 DRAIN.as_secs()
             );
         }
+        if let Err(error) = audit::flush(&self.app.context).await {
+            tracing::warn!(%error, "the last activity could not be written");
+        }
         self.app.context.database.close().await;
     }
 }
@@ -153,7 +156,8 @@ async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener
     })
 }
 
-fn public_origin(config: &Config, listening: SocketAddr) -> anyhow::Result<Origin> {
+/// The origin under which Keyway is known, where it listens at `listening`.
+pub(crate) fn public_origin(config: &Config, listening: SocketAddr) -> anyhow::Result<Origin> {
     if let Some(origin) = &config.public_url {
         return Ok(origin.clone());
     }
@@ -168,6 +172,23 @@ fn context(
     database: Database,
     public: &Origin,
 ) -> anyhow::Result<Context> {
+    let (egress, settings) = reach(config, public)?;
+    let state_keys = keys.derive("authorization state").into_iter();
+    Ok(Context::new(ContextParts {
+        database,
+        egress,
+        clock: seams.clock.clone(),
+        random: seams.random.clone(),
+        state_keys: state_keys.map(|key| StateKey { id: key.id, key: key.key }).collect(),
+        settings,
+    }))
+}
+
+/// What the operator's settings decide: what may be reached, and how use cases go.
+///
+/// # Errors
+/// Where no HTTP client can be made.
+pub(crate) fn reach(config: &Config, public: &Origin) -> anyhow::Result<(Egress, Settings)> {
     let public_url = PublicUrl::new(public.as_url().clone());
     let egress = Egress::new(EgressPolicy {
         allow: config.egress_allow.clone(),
@@ -178,19 +199,13 @@ fn context(
     let settings = Settings {
         single_user: config.is_single_user(),
         registration: config.registration,
+        elicitation: config.elicitation,
+        catalog: config.catalog.clone(),
         client_metadata_url: config.client_metadata_url.clone().or_else(own_document),
         host_origins: config.host_origins.iter().map(Origin::to_string).collect(),
         public_url,
     };
-    let state_keys = keys.derive("authorization state").into_iter();
-    Ok(Context::new(ContextParts {
-        database,
-        egress,
-        clock: seams.clock.clone(),
-        random: seams.random.clone(),
-        state_keys: state_keys.map(|key| StateKey { id: key.id, key: key.key }).collect(),
-        settings,
-    }))
+    Ok((egress, settings))
 }
 
 fn state(
@@ -214,6 +229,7 @@ fn state(
         metrics,
         key_ids: keys.ids().map(str::to_owned).collect(),
         ready: AtomicBool::new(true),
+        stopping: CancellationToken::new(),
         context,
     })
 }

@@ -1,12 +1,16 @@
 //! The command line: what can be asked of the binary, and where each command is carried out.
 
 mod connectors;
+mod doctor;
 mod healthcheck;
 mod keys;
 mod serve;
 mod service_keys;
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -42,6 +46,8 @@ enum Command {
     /// The users' connectors.
     #[command(subcommand)]
     Connectors(connectors::Command),
+    /// Follow the whole way to an MCP server and tell every step; exits with 0 if it can be used.
+    Doctor(doctor::Arguments),
     /// Print the OpenAPI document.
     Openapi,
     /// Ask a server whether it is alive; exits with 0 if it is.
@@ -55,19 +61,21 @@ enum Command {
 ///
 /// # Errors
 /// Where it could not be; the message says what to do.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve => serve::run(configuration()?).await,
+        Command::Serve => serve::run(configuration()?).await?,
         Command::Migrate => {
             database(&configuration()?).await?;
-            say("the database is up to date and its keys are the right ones")
+            say("the database is up to date and its keys are the right ones")?;
         }
-        Command::Keys(command) => keys::run(command).await,
-        Command::ServiceKeys(command) => service_keys::run(command).await,
-        Command::Connectors(command) => connectors::run(command).await,
-        Command::Openapi => say(openapi::document_text()?.trim_end()),
-        Command::Healthcheck { url } => healthcheck::run(url).await,
+        Command::Keys(command) => keys::run(command).await?,
+        Command::ServiceKeys(command) => service_keys::run(command).await?,
+        Command::Connectors(command) => connectors::run(command).await?,
+        Command::Doctor(arguments) => return doctor::run(&configuration()?, arguments).await,
+        Command::Openapi => say(openapi::document_text()?.trim_end())?,
+        Command::Healthcheck { url } => healthcheck::run(url).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The settings of the process's environment; every mistake is in the error.

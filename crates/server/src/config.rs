@@ -1,14 +1,17 @@
 //! The settings of the process, read from `KEYWAY_*` variables and nowhere else. Reading reports every
 //! mistake at once, each with the variable's name and what to write instead.
 
+mod catalog;
 mod origin;
 mod reader;
 mod rules;
 pub mod settings;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use keyway_connectors::{context::RegistrationMode, egress::AllowRule};
+use keyway_connectors::{
+    catalog::Catalog, context::RegistrationMode, egress::AllowRule, upstream::Elicitation,
+};
 use keyway_storage::KeyRing;
 use secrecy::SecretString;
 use thiserror::Error;
@@ -41,6 +44,10 @@ pub struct Config {
     pub client_metadata_url: Option<String>,
     /// Whether connectors of one issuer share a client.
     pub registration: RegistrationMode,
+    /// What a server that asks for input is answered when nobody is behind the call.
+    pub elicitation: Elicitation,
+    /// What is known of servers beforehand: Keyway's own catalog, and the operator's laid over it.
+    pub catalog: Arc<Catalog>,
     /// What is logged, in the syntax of tracing's filter.
     pub log: String,
 }

@@ -102,7 +102,7 @@ impl Identities {
             Change::ServiceKeys => self.service_keys.forget_all(),
             Change::Sessions => self.sessions.forget_all(),
             Change::Everything => self.forget_all(),
-            Change::Connector { .. } | Change::Contact { .. } => {}
+            Change::Connector { .. } | Change::Contact { .. } | Change::SignIn { .. } => {}
         }
     }
 

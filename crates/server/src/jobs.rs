@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use keyway_connectors::{access_token, cleanup};
+use keyway_connectors::{access_token, audit, cleanup, revocations};
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{MissedTickBehavior, interval},
@@ -27,6 +27,8 @@ pub(crate) fn start(app: &AppState, stop: &CancellationToken, tracker: &TaskTrac
     run(Box::pin(access_token::follow_changes(app.context.clone())));
     run(Box::pin(forget_changed_identities(app.clone())));
     run(Box::pin(clean_up(app.clone())));
+    run(Box::pin(audit::write(app.context.clone())));
+    run(Box::pin(revocations::run(app.context.clone())));
     run(Box::pin(condense_metrics(app.clone())));
 }
 

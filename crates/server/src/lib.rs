@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 mod documents;
 pub mod error;
+mod events;
 mod extract;
 mod identity;
 mod jobs;

@@ -11,8 +11,9 @@ use keyway_server::cli::{self, Arguments};
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let Err(error) = cli::run(arguments).await else { return ExitCode::SUCCESS };
-    // The reader of the message may be gone; the exit code still tells.
-    let _ = writeln!(io::stderr(), "keyway: {error:#}");
-    ExitCode::FAILURE
+    cli::run(arguments).await.unwrap_or_else(|error| {
+        // The reader of the message may be gone; the exit code still tells.
+        let _ = writeln!(io::stderr(), "keyway: {error:#}");
+        ExitCode::FAILURE
+    })
 }

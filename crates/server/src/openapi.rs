@@ -19,6 +19,7 @@ use crate::{router, routes::mcp};
         (name = "connectors", description = "The caller's MCP servers"),
         (name = "sign-in", description = "Signing in to a connector and out of it"),
         (name = "tools", description = "Listing and calling tools"),
+        (name = "activity", description = "What happened, and what changes"),
         (name = "mcp", description = "Connectors as MCP servers"),
         (name = "sessions", description = "Sessions of browsers"),
         (name = "operations", description = "For the operator"),

@@ -17,7 +17,10 @@ use crate::{
     error::{self, Code, Problem},
     extract::origin,
     openapi,
-    routes::{connectors, mcp, oauth_pages, operations, probe, sessions, sign_in, tools},
+    routes::{
+        activity, catalog, connectors, mcp, oauth_pages, operations, probe, sessions, sign_in,
+        tools, users,
+    },
     state::AppState,
     telemetry,
 };
@@ -31,6 +34,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::Frame::openapi())
         .routes(routes!(connectors::list_connectors, connectors::create_connector))
         .routes(routes!(probe::probe_url))
+        .routes(routes!(catalog::show_catalog))
         .routes(routes!(
             connectors::show_connector,
             connectors::change_connector,
@@ -44,6 +48,9 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(sign_in::show_authorization_session))
         .routes(routes!(tools::list_tools))
         .routes(routes!(tools::call_tool))
+        .routes(routes!(activity::list_activity))
+        .routes(routes!(activity::stream_events))
+        .routes(routes!(users::erase_user))
         .routes(routes!(sessions::open_session))
         .routes(routes!(sessions::exchange_for_cookie))
         .routes(routes!(mcp::proxy))

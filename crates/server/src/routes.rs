@@ -1,5 +1,7 @@
 //! The handlers, one file for each part of the API. A handler extracts, calls one function and answers.
 
+pub(crate) mod activity;
+pub(crate) mod catalog;
 pub(crate) mod connectors;
 pub(crate) mod mcp;
 mod oauth_answers;
@@ -9,3 +11,4 @@ pub(crate) mod probe;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod tools;
+pub(crate) mod users;

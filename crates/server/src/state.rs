@@ -11,6 +11,7 @@ use std::{
 use keyway_connectors::Context;
 use keyway_gateway::Gateway;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::{extract::origin::Doors, identity::Identities};
 
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) key_ids: Vec<String>,
     /// Whether new work is still taken.
     pub(crate) ready: AtomicBool,
+    /// Cancelled when the process is to end: streams end then.
+    pub(crate) stopping: CancellationToken,
 }
 
 impl AppState {

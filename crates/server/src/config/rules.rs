@@ -2,14 +2,14 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use keyway_connectors::{context::RegistrationMode, egress::InvalidRule};
+use keyway_connectors::{context::RegistrationMode, egress::InvalidRule, upstream::Elicitation};
 use keyway_storage::KeyRing;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::{
-    Auth, Config, JwtKeys, JwtSettings, MasterKeys, Origin, reader::Reader, settings as s,
+    Auth, Config, JwtKeys, JwtSettings, MasterKeys, Origin, catalog, reader::Reader, settings as s,
 };
 
 /// The shortest shared secret, in bytes: the output length of HS256's hash (RFC 7518 §3.2).
@@ -29,6 +29,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     });
     let client_metadata_url = reader.parsed(&s::CLIENT_METADATA_URL, document_url);
     let registration = reader.parsed(&s::REGISTRATION, registration);
+    let elicitation = reader.parsed(&s::ELICITATION, elicitation);
+    let catalog = catalog::read(reader);
     let log = reader.parsed(&s::LOG, log_filter);
     if matches!(auth, Some(Auth::SingleUser)) {
         stay_on_loopback(reader, listen, public_url.as_ref());
@@ -44,6 +46,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         egress_allow,
         client_metadata_url,
         registration: registration?,
+        elicitation: elicitation?,
+        catalog: catalog?,
         log: log?,
     })
 }
@@ -83,6 +87,14 @@ fn registration(text: &str) -> Result<RegistrationMode, String> {
         "per_connector" => Ok(RegistrationMode::PerConnector),
         "per_issuer" => Ok(RegistrationMode::PerIssuer),
         _ => Err("write per_connector or per_issuer".to_owned()),
+    }
+}
+
+fn elicitation(text: &str) -> Result<Elicitation, String> {
+    match text {
+        "decline" => Ok(Elicitation::Decline),
+        "accept_defaults" => Ok(Elicitation::AcceptDefaults),
+        _ => Err("write decline or accept_defaults".to_owned()),
     }
 }
 

@@ -37,5 +37,7 @@ settings! {
     EGRESS_ALLOW = "KEYWAY_EGRESS_ALLOW", "", false;
     CLIENT_METADATA_URL = "KEYWAY_CLIENT_METADATA_URL", "", false;
     REGISTRATION = "KEYWAY_REGISTRATION", "per_connector", false;
+    CATALOG = "KEYWAY_CATALOG", "", false;
+    ELICITATION = "KEYWAY_ELICITATION", "decline", false;
     LOG = "KEYWAY_LOG", "info", false;
 }

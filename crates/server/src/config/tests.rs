@@ -68,6 +68,7 @@ fn each_mistake_names_its_variable() {
         (&[("KEYWAY_EGRESS_ALLOW", "10.0.0.0/99")], &["KEYWAY_EGRESS_ALLOW"]),
         (&[("KEYWAY_MASTER_KEYS", "k1:c2hvcnQ=")], &["KEYWAY_MASTER_KEYS"]),
         (&[("KEYWAY_REGISTRATION", "shared")], &["KEYWAY_REGISTRATION"]),
+        (&[("KEYWAY_CATALOG", "/nowhere/catalog.toml")], &["KEYWAY_CATALOG"]),
         (&[("KEYWAY_LOG", "a=b=c")], &["KEYWAY_LOG"]),
     ];
     for (variables, names) in table {

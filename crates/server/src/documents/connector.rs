@@ -68,6 +68,30 @@ pub(crate) struct OAuthSettings {
     #[serde(default)]
     #[schema(schema_with = schema::grant_type)]
     grant: Option<GrantType>,
+    /// The client's private key, PEM (PKCS #8), in place of a secret; it never comes back.
+    #[serde(default, deserialize_with = "secret")]
+    #[schema(value_type = Option<String>, write_only)]
+    private_key: Option<SecretString>,
+    /// With which algorithm the private key signs: RS256, ES256, EdDSA and so on (RFC 7518 §3.1).
+    #[serde(default)]
+    signing_algorithm: Option<String>,
+    /// For `workload_identity`: the workload's assertion, which never comes back.
+    #[serde(default, deserialize_with = "secret")]
+    #[schema(value_type = Option<String>, write_only)]
+    assertion: Option<SecretString>,
+    /// For `enterprise_managed`: the issuer of the identity provider.
+    #[serde(default)]
+    idp_issuer: Option<String>,
+    /// For `enterprise_managed`: the client at the identity provider.
+    #[serde(default)]
+    idp_client_id: Option<String>,
+    /// For `enterprise_managed`: where the identity provider exchanges id tokens (RFC 8693).
+    #[serde(default)]
+    idp_token_endpoint: Option<String>,
+    /// For `enterprise_managed`: the person's id token, which never comes back.
+    #[serde(default, deserialize_with = "secret")]
+    #[schema(value_type = Option<String>, write_only)]
+    idp_id_token: Option<SecretString>,
 }
 
 /// A change of a connector; what is not mentioned stays.
@@ -221,6 +245,13 @@ impl From<OAuthSettings> for NewOAuth {
             token_endpoint_auth_method: body.token_endpoint_auth_method,
             scopes: body.scopes,
             grant: body.grant,
+            private_key: body.private_key,
+            signing_algorithm: body.signing_algorithm,
+            assertion: body.assertion,
+            idp_issuer: body.idp_issuer,
+            idp_client_id: body.idp_client_id,
+            idp_token_endpoint: body.idp_token_endpoint,
+            idp_id_token: body.idp_id_token,
         }
     }
 }
@@ -252,7 +283,9 @@ impl From<ConnectorView> for Connector {
             required_scopes: connector.required_scopes,
             registration: grant.as_ref().map(|grant| grant.registration),
             expires_at: grant.as_ref().and_then(|grant| grant.expires_at),
-            refreshable: grant.as_ref().is_some_and(|grant| grant.refreshable),
+            refreshable: grant
+                .as_ref()
+                .is_some_and(|grant| grant.refreshable || connector.oauth.grant.is_unattended()),
         };
         let health = Health {
             status: connector.health.status,

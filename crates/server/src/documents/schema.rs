@@ -1,7 +1,7 @@
 //! Schemas of values that are texts on the wire and types in the code.
 
 use keyway_model::{
-    AuthType, ConnectorState, FailureCode, GrantType, HealthStatus, RegistrationKind,
+    Action, Actor, AuthType, ConnectorState, FailureCode, GrantType, HealthStatus, RegistrationKind,
 };
 use utoipa::openapi::{
     RefOr,
@@ -31,6 +31,8 @@ texts! {
     grant_type, GrantType;
     health_status, HealthStatus;
     failure_code, FailureCode;
+    actor, Actor;
+    action, Action;
 }
 
 /// A registration's kind, or null where there is none.

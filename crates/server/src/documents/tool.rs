@@ -78,6 +78,13 @@ pub(crate) struct CallTool {
     #[serde(default)]
     #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
     arguments: Option<Box<RawValue>>,
+    /// The answers to the `inputRequests` of an `input_required` result, under the same keys.
+    #[serde(default)]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, Value>>)]
+    input_responses: Option<Box<RawValue>>,
+    /// The `requestState` of that result, as it came.
+    #[serde(default)]
+    request_state: Option<String>,
 }
 
 /// What a real contact with a connector's server showed.
@@ -149,16 +156,23 @@ impl TryFrom<CallTool> for ToolCall {
             Some(_) => return Err(Problem::invalid("arguments must be an object")),
             None => RawValue::from_string("{}".to_owned()).map_err(Problem::internal)?,
         };
-        match (body.connector, body.tool, body.name) {
+        let input_responses = body.input_responses;
+        if input_responses.as_deref().is_some_and(|raw| !raw.get().starts_with('{')) {
+            return Err(Problem::invalid("input_responses must be an object"));
+        }
+        let (connector, tool) = match (body.connector, body.tool, body.name) {
             (Some(connector), Some(tool), None) => {
                 let connector = connector.parse();
-                let connector =
-                    connector.map_err(|_| Problem::not_found("there is no such connector"))?;
-                Ok(Self { connector, tool, arguments })
+                let unknown = |_| Problem::not_found("there is no such connector");
+                (connector.map_err(unknown)?, tool)
             }
-            (None, None, Some(name)) => Ok(Self::by_name(&name, arguments)?),
-            _ => Err(Problem::invalid("name the tool by connector and tool, or by name alone")),
-        }
+            (None, None, Some(name)) => Self::split_name(&name)?,
+            _ => {
+                let text = "name the tool by connector and tool, or by name alone";
+                return Err(Problem::invalid(text));
+            }
+        };
+        Ok(Self { connector, tool, arguments, input_responses, request_state: body.request_state })
     }
 }
 

@@ -133,4 +133,16 @@ mod tests {
         let built = Code::ALL.iter().map(|code| (code.as_str(), code.status().as_u16()));
         assert_eq!(built.collect::<BTreeMap<_, _>>(), contract.collect::<BTreeMap<_, _>>());
     }
+
+    #[test]
+    fn every_code_is_in_the_reference_with_its_status() {
+        let reference = include_str!("../../../../docs/reference/errors.md");
+        let row = |line: &str| {
+            let (code, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+            Some((code.to_owned(), rest.split_once(" | ")?.0.parse().ok()?))
+        };
+        let described = reference.lines().filter_map(row);
+        let built = Code::ALL.iter().map(|c| (c.as_str().to_owned(), c.status().as_u16()));
+        assert_eq!(described.collect::<BTreeMap<_, _>>(), built.collect::<BTreeMap<_, _>>());
+    }
 }

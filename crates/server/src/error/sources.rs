@@ -41,6 +41,9 @@ impl From<ConnectorsError> for Problem {
             E::ScopeRequired(id, scopes) => {
                 Self::new(Code::ScopeRequired, detail).about(id).with("required_scopes", scopes)
             }
+            E::ScopeExhausted(connector, scopes) => Self::new(Code::ScopeExhausted, detail)
+                .about(connector)
+                .with("required_scopes", scopes),
             E::NotOAuth(_) => Self::new(Code::NotOauth, detail),
             E::ClientIdNeeded { connector, redirect_uri } => {
                 Self::new(Code::ClientIdNeeded, detail)
@@ -84,6 +87,9 @@ impl From<GatewayError> for Problem {
             }
             E::UpstreamError { connector, .. } => {
                 Self::new(Code::UpstreamError, detail).about(connector)
+            }
+            E::UpstreamRefused { connector, code, .. } => {
+                Self::new(Code::UpstreamError, detail).about(connector).with("upstream_code", code)
             }
             E::ToolNotFound => Self::new(Code::ToolNotFound, detail),
             E::SessionNotFound => Self::not_found(detail),

@@ -41,16 +41,26 @@ impl FromRequestParts<AppState> for Shown {
     }
 }
 
+impl Shown {
+    /// The caller whom it proves.
+    ///
+    /// # Errors
+    /// 401 where it proves nobody (any more), 400 where `Keyway-User` does not fit.
+    pub(crate) async fn caller(&self, app: &AppState) -> Result<Caller, Problem> {
+        match self {
+            Self::SingleUser => Ok(local()),
+            Self::Credential(credential, user) => {
+                app.identities.caller(credential, user.clone()).await
+            }
+        }
+    }
+}
+
 impl FromRequestParts<AppState> for RestCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
-        match Shown::from_request_parts(parts, app).await? {
-            Shown::SingleUser => Ok(Self(local())),
-            Shown::Credential(credential, user) => {
-                app.identities.caller(&credential, user).await.map(Self)
-            }
-        }
+        Shown::from_request_parts(parts, app).await?.caller(app).await.map(Self)
     }
 }
 

@@ -74,7 +74,8 @@ pub(crate) fn named_user(headers: &HeaderMap) -> Result<Option<UserId>, Problem>
     let mut values = headers.get_all(KEYWAY_USER).iter();
     let Some(first) = values.next() else { return Ok(None) };
     let refused = || Problem::user_header("Keyway-User must be sent once and name one user");
-    if values.next().is_some() {
+    // Two headers that something on the way has joined name two users.
+    if values.next().is_some() || first.as_bytes().contains(&b',') {
         return Err(refused());
     }
     let text = std::str::from_utf8(first.as_bytes()).map_err(|_| refused())?;
@@ -130,8 +131,9 @@ mod tests {
     #[test]
     fn a_user_is_named_once_and_not_blank() {
         assert!(named_user(&headers(&[])).unwrap().is_none());
-        let one = headers(&[("keyway-user", "Ana, Berlin")]);
-        assert_eq!(named_user(&one).unwrap().unwrap().as_str(), "Ana, Berlin");
+        let one = headers(&[("keyway-user", "Ana of Berlin")]);
+        assert_eq!(named_user(&one).unwrap().unwrap().as_str(), "Ana of Berlin");
+        assert!(named_user(&headers(&[("keyway-user", "ana, bob")])).is_err());
         assert!(named_user(&headers(&[("keyway-user", "a"), ("keyway-user", "a")])).is_err());
         assert!(named_user(&headers(&[("keyway-user", "")])).is_err());
         assert!(named_user(&headers(&[("keyway-user", " ")])).is_err());

@@ -1,7 +1,7 @@
 //! Trying a URL before anything is saved, and finding out what is wrong with a connector.
 
 use axum::{Json as JsonBody, extract::State};
-use keyway_connectors::probe;
+use keyway_connectors::{diagnosis, probe};
 
 use crate::{
     documents::{
@@ -31,7 +31,8 @@ pub(crate) async fn probe_url(
     Json(body): Json<ProbeRequest>,
 ) -> Result<JsonBody<probe::ProbeReport>, Problem> {
     let headers = body.headers.unwrap_or_default().0;
-    Ok(JsonBody(probe::probe(&app.context, &body.url, headers).await?))
+    let (egress, settings) = (&app.context.egress, &app.context.settings);
+    Ok(JsonBody(probe::probe(egress, settings, &body.url, headers, None).await?))
 }
 
 /// Follows the whole way to a connector's server and tells every step. Only the health is updated.
@@ -50,6 +51,6 @@ pub(crate) async fn diagnose_connector(
     State(app): State<AppState>,
     RestCaller(caller): RestCaller,
     Key(key): Key,
-) -> Result<JsonBody<probe::Diagnosis>, Problem> {
-    Ok(JsonBody(probe::diagnose(&app.context, &caller, &key).await?))
+) -> Result<JsonBody<diagnosis::Diagnosis>, Problem> {
+    Ok(JsonBody(diagnosis::diagnose(&app.context, &caller, &key).await?))
 }
