@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { Connector, ProbeReport } from "./api/types";
-import { actionOf, countTools, healthOf, outcomeOf, pillOf, reasonOf, signInFailure } from "./words";
+import type { Activity, Connector, ProbeReport } from "./api/types";
+import { actionOf, activityWords, countTools, healthOf, outcomeOf, pillOf, reasonOf, signInFailure } from "./words";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 
@@ -89,4 +89,14 @@ describe("the words for a sign-in that failed", () => {
     expect(signInFailure("exchange_failed", "invalid_grant")).toContain("(invalid_grant)");
     expect(signInFailure("of_the_future")).toBe("The sign-in did not succeed.");
   });
+});
+
+it("says what happened, and what did not", () => {
+  const one = (action: string, outcome: string, subject: string | null = null) =>
+    activityWords({ action, outcome, subject } as Activity);
+  expect(one("tool_called", "ok", "search")).toBe("Tool called: search");
+  expect(one("tool_called", "refused", "search")).toBe("Tool call failed: search");
+  expect(one("tokens_revoked", "revoked")).toBe("Access ended at the server");
+  expect(one("tokens_revoked", "not_supported")).toBe("Access could not be ended at the server");
+  expect(one("from_a_newer_keyway", "ok")).toBe("from_a_newer_keyway");
 });

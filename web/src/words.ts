@@ -1,7 +1,7 @@
 // Every text of the page, and how states, reasons and outcomes become words. Nothing else in the page
 // spells out English.
 
-import type { Connector, ProbeReport } from "./api/types";
+import type { Activity, Connector, ProbeReport } from "./api/types";
 import { relativeTime } from "./time";
 
 export const texts = {
@@ -32,6 +32,12 @@ export const texts = {
     hint: "Open it again from the application that brought you here. If you run Keyway yourself, make a session with POST /api/v1/sessions and open the address it answers.",
     linkSpent: "The link that brought you here was already used or has expired. Ask for a new one.",
   },
+
+  presets: "Pick a server",
+  presetsFind: "Find a server",
+  presetsNone: "None by that name. Paste its address below.",
+  registerByHand: "Signing in there needs a client that you register yourself.",
+  registerLink: "Register a client",
 
   address: "Server address",
   addressHint: "The MCP server's URL, for example https://mcp.example.com/mcp",
@@ -103,6 +109,10 @@ export const texts = {
   test: "Check now",
   testing: "Checking…",
   tools: "Tools",
+  activity: "Activity",
+  activityLoading: "Loading the activity…",
+  activityNone: "Nothing has happened yet.",
+
   toolsLoading: "Loading the tools…",
   toolsNone: "The server offers no tools.",
   toolRead: "Reads",
@@ -243,6 +253,36 @@ function offers(report: ProbeReport): string {
 export function countTools(count: number): string {
   if (count === 0) return "no tools";
   return count === 1 ? "1 tool" : `${count} tools`;
+}
+
+const ACTIONS: Record<string, string> = {
+  connector_created: "Added",
+  connector_changed: "Changed",
+  connector_deleted: "Deleted",
+  sign_in_started: "Sign-in begun",
+  sign_in_finished: "Signed in",
+  sign_in_failed: "Sign-in failed",
+  token_refreshed: "Access renewed",
+  signed_out: "Signed out",
+  tokens_revoked: "Access ended at the server",
+  tool_called: "Tool called",
+  request_proxied: "Request passed on",
+};
+
+const NOT_DONE: Record<string, string> = {
+  sign_in_started: "Sign-in could not begin",
+  sign_in_failed: "Sign-in failed",
+  token_refreshed: "Access could not be renewed",
+  tokens_revoked: "Access could not be ended at the server",
+  tool_called: "Tool call failed",
+  request_proxied: "Request failed",
+};
+
+/** One thing that happened, in words: "Tool called: search". */
+export function activityWords({ action, outcome, subject }: Activity): string {
+  const done = outcome === "ok" || outcome === "revoked";
+  const words = (done ? undefined : NOT_DONE[action]) ?? ACTIONS[action] ?? action;
+  return subject == null ? words : `${words}: ${subject}`;
 }
 
 const SIGN_IN_FAILURES: Record<string, string> = {

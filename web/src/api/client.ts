@@ -5,10 +5,12 @@ import createClient from "openapi-fetch";
 import { Problem, problemFromAnswer, problemFromThrown } from "./problem";
 import type { paths } from "./schema";
 import type {
+  Activity,
   AuthorizationSession,
   Connector,
   ConnectorPatch,
   NewConnector,
+  Preset,
   ProbeReport,
   SignInStarted,
   TestReport,
@@ -20,6 +22,7 @@ const LIMIT_MS = 30_000;
 
 export interface Api {
   connectors(): Promise<Connector[]>;
+  presets(): Promise<Preset[]>;
   create(connector: NewConnector): Promise<Connector>;
   change(id: string, patch: ConnectorPatch): Promise<Connector>;
   remove(id: string): Promise<void>;
@@ -29,6 +32,9 @@ export interface Api {
   startSignIn(id: string, returnTo?: string): Promise<SignInStarted>;
   signOut(id: string): Promise<void>;
   authorizationSession(id: string): Promise<AuthorizationSession>;
+  activity(id: string): Promise<Activity[]>;
+  /** The stream of what changes, which has no end of its own. */
+  events(signal: AbortSignal): Promise<Response>;
 }
 
 /**
@@ -46,6 +52,7 @@ export function createApi(base: string, token: string | null): Api {
 
   return {
     connectors: async () => (await answer(client.GET("/api/v1/connectors"))).connectors,
+    presets: async () => (await answer(client.GET("/api/v1/catalog"))).presets,
     create: (body) => answer(client.POST("/api/v1/connectors", { body })),
     change: (id, body) => answer(client.PATCH("/api/v1/connectors/{id}", { ...one(id), body })),
     remove: (id) => done(client.DELETE("/api/v1/connectors/{id}", one(id))),
@@ -63,6 +70,15 @@ export function createApi(base: string, token: string | null): Api {
     signOut: (id) => done(client.DELETE("/api/v1/connectors/{id}/oauth", one(id))),
     authorizationSession: (id) =>
       answer(client.GET("/api/v1/authorization-sessions/{id}", one(id))),
+    activity: async (connector) =>
+      (await answer(client.GET("/api/v1/activity", { params: { query: { connector, limit: 20 } } })))
+        .activity,
+    events: (signal) =>
+      fetch(`${base}/api/v1/events`, {
+        signal,
+        credentials: token === null ? "same-origin" : "omit",
+        headers: token === null ? {} : { Authorization: `Bearer ${token}` },
+      }),
   };
 }
 

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what happened to the caller's connectors, the newest first. */
+        get: operations["list_activity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/authorization-sessions/{id}": {
         parameters: {
             query?: never;
@@ -13,6 +30,23 @@ export interface paths {
         };
         /** How far a sign-in of the caller's has come. */
         get: operations["show_authorization_session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/catalog": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The MCP servers to pick from: Keyway's own presets and the operator's. */
+        get: operations["show_catalog"];
         put?: never;
         post?: never;
         delete?: never;
@@ -160,6 +194,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams what changes of the caller's own as server-sent events, each with one line of JSON:
+         *     `connector.updated`, `connector.deleted`, `authorization_session.updated`, `tools.changed`.
+         */
+        get: operations["stream_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session-cookie": {
         parameters: {
             query?: never;
@@ -228,6 +282,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Erases everything of a user, and has their tokens revoked. Takes a service key alone. */
+        delete: operations["erase_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -290,6 +361,44 @@ export interface components {
          * @enum {string}
          */
         Access: "read" | "write";
+        /** @description One thing that happened. */
+        Activity: {
+            id: string;
+            /** Format: date-time */
+            at: string;
+            /** @description The slug the connector had then. */
+            connector: string | null;
+            connector_id: string | null;
+            /** @description The name the connector had then. */
+            connector_name: string | null;
+            /** @enum {string} */
+            actor: "single_user" | "jwt" | "service_key" | "session" | "keyway";
+            /** @enum {string} */
+            action: "connector_created" | "connector_changed" | "connector_deleted" | "sign_in_started" | "sign_in_finished" | "sign_in_failed" | "token_refreshed" | "signed_out" | "tokens_revoked" | "tool_called" | "request_proxied";
+            /** @description `ok`, or a code that says what went wrong. */
+            outcome: string;
+            /** @description The tool, or the MCP method with the name it is about. */
+            subject: string | null;
+            /** @description More in words. */
+            detail: string | null;
+            /**
+             * Format: int64
+             * @description How long it took, in milliseconds.
+             */
+            duration_ms: number | null;
+            /**
+             * Format: int64
+             * @description How large the result was, in bytes.
+             */
+            size: number | null;
+        };
+        /** @description A page of what happened. */
+        ActivityPage: {
+            /** @description The newest first. */
+            activity: components["schemas"]["Activity"][];
+            /** @description Leads to the next page; null on the last one. */
+            next_cursor: string | null;
+        };
         /** @description How far a sign-in has come. */
         AuthorizationSession: {
             status: components["schemas"]["SessionStatus"];
@@ -310,6 +419,12 @@ export interface components {
             arguments?: {
                 [key: string]: unknown;
             } | null;
+            /** @description The answers to the `inputRequests` of an `input_required` result, under the same keys. */
+            input_responses?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The `requestState` of that result, as it came. */
+            request_state?: string | null;
         };
         /** @description A tool, in the shape that was asked for. */
         CatalogueTool: components["schemas"]["NamedTool"] | {
@@ -445,6 +560,20 @@ export interface components {
             scopes?: string[];
             /** @enum {string} */
             grant?: "authorization_code" | "client_credentials" | "enterprise_managed" | "workload_identity";
+            /** @description The client's private key, PEM (PKCS #8), in place of a secret; it never comes back. */
+            private_key?: string | null;
+            /** @description With which algorithm the private key signs: RS256, ES256, EdDSA and so on (RFC 7518 §3.1). */
+            signing_algorithm?: string | null;
+            /** @description For `workload_identity`: the workload's assertion, which never comes back. */
+            assertion?: string | null;
+            /** @description For `enterprise_managed`: the issuer of the identity provider. */
+            idp_issuer?: string | null;
+            /** @description For `enterprise_managed`: the client at the identity provider. */
+            idp_client_id?: string | null;
+            /** @description For `enterprise_managed`: where the identity provider exchanges id tokens (RFC 8693). */
+            idp_token_endpoint?: string | null;
+            /** @description For `enterprise_managed`: the person's id token, which never comes back. */
+            idp_id_token?: string | null;
         };
         /** @description A session to be opened for one user. */
         NewSession: {
@@ -488,6 +617,31 @@ export interface components {
             name: string;
             description?: string | null;
             parameters: unknown;
+        };
+        /** @description An MCP server to pick from. */
+        Preset: {
+            id: string;
+            name: string;
+            description: string | null;
+            /** @description The MCP endpoint. */
+            url: string;
+            /** @description A letter, an emoji, or an image as a `data:` URI. */
+            icon: string | null;
+            /** @description The scopes to ask for where the server does not say. */
+            scopes: string[];
+            /** @description Where people register a client by hand. */
+            registration_help_url: string | null;
+            client: components["schemas"]["PresetClient"];
+        };
+        /**
+         * @description What a preset needs of people before they can sign in: nothing, nothing because the operator gave a
+         *     client, or a client that they register.
+         * @enum {string}
+         */
+        PresetClient: "none_needed" | "provided" | "by_hand";
+        /** @description The MCP servers to pick from. */
+        PresetList: {
+            presets: components["schemas"]["Preset"][];
         };
         /**
          * @description What a URL turned out to be, in one word.
@@ -667,6 +821,42 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_activity: {
+        parameters: {
+            query?: {
+                /** @description The only connector, by its id or slug; it may be deleted. */
+                connector?: string;
+                /** @description The `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How much at most; 50 where absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_authorization_session: {
         parameters: {
             query?: never;
@@ -686,6 +876,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthorizationSession"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_catalog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The presets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetList"];
                 };
             };
             /** @description A problem */
@@ -1057,6 +1276,35 @@ export interface operations {
             };
         };
     };
+    stream_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events, until the credential ends */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     exchange_for_cookie: {
         parameters: {
             query?: never;
@@ -1174,6 +1422,36 @@ export interface operations {
                 content: {
                     "application/json": unknown;
                 };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The host application's name for the user */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nothing of the user is left */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {

@@ -11,6 +11,8 @@ export type ProbeReport = Schemas["ProbeReport"];
 export type TraceStep = Schemas["TraceStep"];
 export type TestReport = Schemas["TestReport"];
 export type Tool = Schemas["Tool"];
+export type Activity = Schemas["Activity"];
+export type Preset = Schemas["Preset"];
 export type SignInStarted = Schemas["SignInStarted"];
 export type AuthorizationSession = Schemas["AuthorizationSession"];
 

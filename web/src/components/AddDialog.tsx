@@ -9,6 +9,7 @@ import { Dialog } from "./Dialog";
 import { Field } from "./Field";
 import { HeaderPairs } from "./HeaderPairs";
 import { ErrorNotice } from "./Notice";
+import { PresetGrid, RegistrationHelp } from "./PresetGrid";
 import { ProbeResult } from "./ProbeResult";
 import { useAddForm } from "./useAddForm";
 
@@ -28,6 +29,7 @@ export function AddDialog({ onAdded, onClose }: Props) {
           form.add();
         }}
       >
+        <PresetGrid presets={form.presets} picked={form.preset} onPick={form.pick} />
         <Field
           label={texts.address}
           hint={texts.addressHint}
@@ -39,6 +41,7 @@ export function AddDialog({ onAdded, onClose }: Props) {
           onText={form.setTyped}
         />
         <ProbeResult state={form.probe} />
+        <RegistrationHelp preset={form.preset} />
         <Wants form={form} />
         <Field label={texts.name} hint={texts.nameHint} value={form.name} onText={form.setName} />
         <ErrorNotice error={form.error} />

@@ -12,6 +12,7 @@ import { takePending } from "../sign-in/pending";
 import { SignIns } from "../sign-in/sign-ins";
 import { KeywayContext, type Keyway } from "../state/context";
 import { contact, LIST } from "../state/connectors";
+import { followEvents } from "../state/events";
 import { texts } from "../words";
 import { Page } from "./Page";
 import { ListSkeleton } from "./Skeleton";
@@ -46,6 +47,11 @@ export function App({ base, session, opening, linkSpent, signIn }: AppProps) {
       signIns.close();
     };
   }, [keyway]);
+
+  useEffect(
+    () => (opening ? undefined : followEvents(keyway.api, client, keyway.signIns)),
+    [opening, keyway, client],
+  );
 
   useEffect(() => {
     const pending = opening ? null : takePending();

@@ -6,6 +6,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Connector } from "../api/types";
 import { useSignIn } from "../state/context";
 import { countTools, healthOf, hostOf, reasonOf, texts } from "../words";
+import { Avatar } from "./Avatar";
 import { Details } from "./Details";
 import { Icon } from "./Icon";
 import { useRowAction } from "./RowAction";
@@ -32,9 +33,7 @@ export function ConnectorRow({ connector, isTarget, onEdit, onDelete }: Props) {
   return (
     <li ref={row} class="row" part="connector" data-target={isTarget} data-enabled={connector.enabled}>
       <div class="row-head">
-        <span class="avatar" aria-hidden="true" data-tint={tintOf(connector.name)}>
-          {initialOf(connector.name)}
-        </span>
+        <Avatar name={connector.name} />
         <div class="row-name">
           <h2>{connector.name}</h2>
           <p class="host">{subtitleOf(connector)}</p>
@@ -112,12 +111,4 @@ function focusIn(row: HTMLElement | null): void {
 function subtitleOf({ url, tool_count, state }: Connector): string {
   const host = hostOf(url);
   return tool_count == null || state !== "ready" ? host : `${host} · ${countTools(tool_count)}`;
-}
-
-function initialOf(name: string): string {
-  return [...name.trim()][0]?.toLocaleUpperCase() ?? "?";
-}
-
-function tintOf(name: string): number {
-  return [...name].reduce((sum, letter) => sum + (letter.codePointAt(0) ?? 0), 0) % 5;
 }

@@ -6,6 +6,7 @@ import type { Connector } from "../api/types";
 import { useChange, useSignOut, useTest } from "../state/connectors";
 import { exactTime, relativeTime } from "../time";
 import { hostOf, texts } from "../words";
+import { ActivityList } from "./ActivityList";
 import { CopyField } from "./CopyField";
 import { ErrorNotice } from "./Notice";
 import { ToolList } from "./ToolList";
@@ -25,6 +26,7 @@ export function Details({ connector, onEdit, onDelete }: Props) {
       <CopyField label={texts.url} value={connector.url} />
       <Facts connector={connector} />
       <ToolList connector={connector} />
+      <ActivityList connectorId={connector.id} />
       <ErrorNotice error={test.error ?? change.error ?? signOut.error} />
       <div class="actions">
         <button type="button" onClick={onEdit}>

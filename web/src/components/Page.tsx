@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { needsSession } from "../api/client";
 import type { Connector } from "../api/types";
 import { useConnectors } from "../state/connectors";
+import { usePresets } from "../state/presets";
 import { texts } from "../words";
 import { AddDialog } from "./AddDialog";
 import { ConnectorList } from "./ConnectorList";
@@ -18,6 +19,8 @@ export function Page({ target, linkSpent }: { target: string | null; linkSpent: 
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   const addButton = useRef<HTMLButtonElement>(null);
   const known = !needsSession(useConnectors().error);
+  // Asked for ahead, so that the dialog opens with them and nothing moves.
+  usePresets();
   const close = () => setDialog(null);
   useFocusAfterDialog(addButton, dialog !== null);
 

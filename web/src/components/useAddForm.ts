@@ -2,13 +2,15 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import type { Connector, NewConnector, ProbeReport } from "../api/types";
+import type { Connector, NewConnector, Preset, ProbeReport } from "../api/types";
 import { completeHeaders, type HeaderPair } from "../headers/headers";
+import { presetAt } from "../presets/presets";
 import { completeAddress } from "../probe/address";
 import { Prober, type ProbeState } from "../probe/prober";
 import { openPopup } from "../sign-in/popup";
 import { useCreate } from "../state/connectors";
 import { useKeyway } from "../state/context";
+import { usePresets } from "../state/presets";
 import { clientOf, type ClientEntry } from "./ClientFields";
 
 const FIRST_PAIR: HeaderPair = { name: "Authorization", value: "" };
@@ -25,7 +27,9 @@ export function useAddForm(onAdded: (connector: Connector) => void) {
   const [probe, setProbe] = useState<ProbeState>({ step: "idle" });
   const prober = useMemo(() => new Prober(api.probe, setProbe), [api]);
 
+  const presets = usePresets();
   const address = completeAddress(typed);
+  const preset = presetAt(presets, address);
   const headers = completeHeaders(pairs);
   const asked = JSON.stringify([address, headers]);
   useEffect(() => {
@@ -44,7 +48,7 @@ export function useAddForm(onAdded: (connector: Connector) => void) {
     if (outcome === "blocked") return;
     const popup = signsIn ? openPopup(NEW_WINDOW) : undefined;
     // Awaited, not given as a callback: the window must not be forgotten when the dialog is closed.
-    create.mutateAsync(newConnector(address, name, headers, client, signsIn)).then(
+    create.mutateAsync(newConnector({ address, name, headers, client, signsIn, preset })).then(
       (connector) => {
         if (popup !== undefined) void signIns.begin(connector.id, popup);
         onAdded(connector);
@@ -53,7 +57,14 @@ export function useAddForm(onAdded: (connector: Connector) => void) {
     );
   };
 
+  const pick = (picked: Preset) => {
+    setTyped(picked.url);
+    // A name of the person's own stays.
+    if (name === "" || name === preset?.name) setName(picked.name);
+  };
+
   return {
+    ...{ presets, preset, pick },
     ...{ typed, setTyped, name, setName, pairs, setPairs, client, setClient },
     ...{ probe, outcome, shown, signsIn, add, isAdding: create.isPending, error: create.error },
     checkAgain: () => address !== null && void prober.now(address, headers),
@@ -68,16 +79,21 @@ function useLastReport(report: ProbeReport | null, address: string | null): Prob
   return last.current;
 }
 
-function newConnector(
-  url: string,
-  name: string,
-  headers: Record<string, string>,
-  client: ClientEntry,
-  signsIn: boolean,
-): NewConnector {
-  const oauth = clientOf(client);
+interface Entered {
+  address: string;
+  name: string;
+  headers: Record<string, string>;
+  client: ClientEntry;
+  signsIn: boolean;
+  preset: Preset | undefined;
+}
+
+function newConnector({ address, name, headers, client, signsIn, preset }: Entered): NewConnector {
+  const scopes = preset?.scopes ?? [];
+  const settings = { ...clientOf(client), ...(scopes.length === 0 ? {} : { scopes }) };
+  const oauth = Object.keys(settings).length === 0 ? undefined : settings;
   return {
-    url,
+    url: address,
     ...(name.trim() === "" ? {} : { name: name.trim() }),
     ...(signsIn ? { auth_type: "oauth" as const, ...(oauth === undefined ? {} : { oauth }) } : {}),
     ...(!signsIn && Object.keys(headers).length > 0 ? { headers } : {}),

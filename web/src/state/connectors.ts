@@ -14,7 +14,12 @@ const LOOK_AGAIN_MS = 30_000;
 /** Whether the connector's server can be asked at all. */
 export const isUsable = ({ enabled, state }: Connector) => enabled && state === "ready";
 
-const toolsOf = (id: string) => ["tools", id] as const;
+/** What the keys of tools begin with. */
+export const TOOLS = ["tools"] as const;
+/** What the keys of activity begin with. */
+export const ACTIVITY = ["activity"] as const;
+
+const toolsOf = (id: string) => [...TOOLS, id] as const;
 
 export function useConnectors() {
   const { api } = useKeyway();
@@ -30,9 +35,15 @@ export function useTools(id: string, enabled: boolean) {
   return useQuery({ queryKey: toolsOf(id), queryFn: () => api.tools(id), enabled });
 }
 
+export function useActivity(id: string) {
+  const { api } = useKeyway();
+  return useQuery({ queryKey: [...ACTIVITY, id], queryFn: () => api.activity(id) });
+}
+
 /** Everything about one connector is asked for again. */
 export async function refreshConnector(client: QueryClient, id: string): Promise<void> {
   await client.invalidateQueries({ queryKey: LIST });
+  void client.invalidateQueries({ queryKey: [...ACTIVITY, id] });
   const connector = client.getQueryData<Connector[]>(LIST)?.find((known) => known.id === id);
   if (connector !== undefined && isUsable(connector)) {
     await client.invalidateQueries({ queryKey: toolsOf(id) });
