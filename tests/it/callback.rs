@@ -10,7 +10,7 @@ use serde_json::json;
 use url::Url;
 
 /// The callback with one query parameter replaced, or removed by `None`.
-fn with_parameter(callback: &Url, name: &str, value: Option<&str>) -> String {
+pub(crate) fn with_parameter(callback: &Url, name: &str, value: Option<&str>) -> String {
     let kept: Vec<_> = callback
         .query_pairs()
         .filter(|(key, _)| key != name)

@@ -24,7 +24,13 @@ async fn start_with_fault(fault: Fault) -> (u16, String) {
 async fn another_issuer_in_the_metadata_is_an_issuer_mismatch() {
     let scene = Scene::new().await;
     let issuer = scene.authorization_server.issuer().to_owned();
-    for other in ["https://other.example", &format!("{issuer}/"), &issuer.to_uppercase()] {
+    for other in [
+        "https://other.example",
+        &format!("{issuer}/"),
+        &issuer.to_uppercase(),
+        &issuer.replace("http://", "https://"),
+        &format!("{issuer}:443"),
+    ] {
         scene.authorization_server.script(|script| script.metadata = json!({"issuer": other}));
         assert_eq!(scene.start().await.problem(), (502, "issuer_mismatch".to_owned()), "{other}");
     }
@@ -49,6 +55,35 @@ async fn an_authorization_endpoint_of_keyways_own_is_metadata_invalid() {
         script.metadata = json!({"authorization_endpoint": own});
     });
     assert_eq!(scene.start().await.problem(), (502, "metadata_invalid".to_owned()));
+}
+
+#[tokio::test]
+async fn an_authorization_endpoint_that_would_break_a_header_or_a_page_is_metadata_invalid() {
+    let long = format!("https://as.example/{}", "x".repeat(1_000_000));
+    for endpoint in [
+        "https://as.example/\r\nSet-Cookie: a=b",
+        "https://as.example/\"><script>",
+        "https://as.example/<b>",
+        &long,
+    ] {
+        let outcome = start_with_metadata(json!({"authorization_endpoint": endpoint})).await;
+        assert_eq!(outcome, (502, "metadata_invalid".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn an_authorization_endpoint_that_a_shell_would_run_is_only_an_address() {
+    let scene = Scene::new().await;
+    let endpoint = format!("{}/authorize/$(calc)", scene.authorization_server.origin());
+    scene.authorization_server.script(|script| {
+        script.metadata = json!({"authorization_endpoint": endpoint});
+    });
+    let (authorize_url, _) = scene.api.start_sign_in(NOTES).await;
+    let page = scene.browser.peek(&authorize_url).await;
+    let locations: Vec<_> = page.headers.get_all("location").iter().collect();
+    assert_eq!((page.status.as_u16(), locations.len()), (303, 1));
+    assert!(locations[0].to_str().is_ok_and(|text| text.starts_with(&endpoint)));
+    assert_eq!(page.headers.get_all("set-cookie").iter().count(), 1);
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ mod registration;
 mod revocation;
 mod script;
 mod token;
+mod unattended;
+mod userinfo;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +21,7 @@ use axum::{
 use keyway_model::Clock;
 
 use crate::{
+    dpop::Judge,
     gate::Gate,
     log::{Log, recording},
     serving::{Bound, Serving},
@@ -47,6 +50,7 @@ struct Shared {
     script: Mutex<AuthorizationScript>,
     books: Mutex<Books>,
     log: Log,
+    judge: Judge,
     token_gate: Gate,
     answer_gate: Gate,
 }
@@ -89,6 +93,7 @@ impl AuthorizationServer {
             script: Mutex::default(),
             books: Mutex::default(),
             log: Log::default(),
+            judge: Judge::default(),
             token_gate: Gate::default(),
             answer_gate: Gate::default(),
         });
@@ -131,6 +136,11 @@ impl AuthorizationServer {
         self.shared.books().register_by_hand(client_id, secret, redirect_uri);
     }
 
+    /// Registers a client by hand that signs with the key of this PEM (ES256).
+    pub fn register_signing_client(&self, client_id: &str, public_key: &str) {
+        self.shared.books().register_key_by_hand(client_id, public_key);
+    }
+
     /// Who and what an access token stands for; nothing if it is unknown, expired or revoked.
     pub fn token(&self, access_token: &str) -> Option<TokenInfo> {
         self.shared.books().token(access_token, self.shared.clock.now())
@@ -163,12 +173,14 @@ impl AuthorizationServer {
 }
 
 fn router(shared: Arc<Shared>) -> Router {
-    let path = shared.issuer[shared.origin.len()..].to_owned();
+    // Well-known addresses are made without the closing slash of an issuer (RFC 8414 §3.1).
+    let path = shared.issuer[shared.origin.len()..].trim_end_matches('/').to_owned();
     let mut router = Router::new()
         .route("/authorize", get(authorize::ask).post(authorize::decide))
         .route("/token", post(token::answer))
         .route("/register", post(registration::register))
-        .route("/revoke", post(revocation::revoke));
+        .route("/revoke", post(revocation::revoke))
+        .route("/userinfo", get(userinfo::tell));
     let mut places = vec![
         format!("/.well-known/oauth-authorization-server{path}"),
         format!("/.well-known/openid-configuration{path}"),

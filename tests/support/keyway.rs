@@ -82,6 +82,11 @@ impl Keyway {
         Api::new(self.origin(), Credentials::Bearer(host_jwt(user)))
     }
 
+    /// Ends it as SIGTERM does; its data are deleted.
+    pub async fn shut_down(self) {
+        self.running.shutdown().await;
+    }
+
     /// The running server.
     pub fn running(&self) -> &Running {
         &self.running

@@ -28,6 +28,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     authorization_server::AuthorizationServer,
+    dpop::Judge,
     gate::Gate,
     log::{Log, recording},
     serving::{Bound, Connection, Serving},
@@ -66,6 +67,7 @@ struct Shared {
     sessions: Mutex<HashSet<String>>,
     notifications: broadcast::Sender<String>,
     log: Log,
+    judge: Judge,
     call_gate: Gate,
 }
 
@@ -112,6 +114,7 @@ impl McpServer {
             sessions: Mutex::default(),
             notifications: broadcast::Sender::new(64),
             log: Log::default(),
+            judge: Judge::default(),
             call_gate: Gate::default(),
         });
         let router = Router::new()
@@ -188,7 +191,7 @@ async fn endpoint(
     if let Some(fault) = fault {
         return fault.play(&connection).await;
     }
-    let user = match protection::admit(&shared, &headers, &message) {
+    let user = match protection::admit(&shared, &method, &headers, &message) {
         Ok(user) => user,
         Err(refusal) => return *refusal,
     };

@@ -61,13 +61,28 @@ impl Scene {
         scene
     }
 
+    /// `single_user`; the issuer has this path, such as `/tenant` or `/`.
+    pub async fn with_issuer_at(path: &str) -> Self {
+        let scene = Self::stage(Settings::single_user, |_| {}, path).await;
+        scene.api.create_oauth(NOTES, &scene.mcp.url()).await;
+        scene
+    }
+
     /// The stage before any connector is made.
     pub async fn without_connector(
         kind: impl FnOnce(&TempDir) -> Settings,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::stage(kind, change, "").await
+    }
+
+    async fn stage(
+        kind: impl FnOnce(&TempDir) -> Settings,
+        change: impl FnOnce(&mut Settings),
+        issuer_path: &str,
+    ) -> Self {
         let (clock, hand) = Clock::manual(Clock::system().now());
-        let authorization_server = AuthorizationServer::start_with_clock(clock.clone()).await;
+        let authorization_server = AuthorizationServer::start_at(issuer_path, clock.clone()).await;
         let mcp = McpServer::protected_by(&authorization_server).await;
         let mut with_credentials = false;
         let keyway = Keyway::start_with_clock(

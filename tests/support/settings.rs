@@ -51,6 +51,15 @@ impl Settings {
         settings
     }
 
+    /// Writes a catalog, and beside it the file `secret` with a client secret, and names it.
+    pub fn catalog(&mut self, directory: &TempDir, text: &str) -> &mut Self {
+        let file = directory.path().join("catalog.toml");
+        let written = std::fs::write(&file, text);
+        let beside = std::fs::write(directory.path().join("secret"), "hush\n");
+        assert!(written.is_ok() && beside.is_ok(), "files can be written");
+        self.set("KEYWAY_CATALOG", &file.display().to_string())
+    }
+
     /// Sets one variable.
     pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
         self.0.insert(name.to_owned(), value.to_owned());

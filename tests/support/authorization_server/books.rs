@@ -1,6 +1,6 @@
 //! What the authorization server remembers: clients, codes, grants ("families") and their tokens.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use keyway_model::Timestamp;
 
@@ -14,6 +14,8 @@ pub(super) struct Books {
     families: Vec<Family>,
     access_tokens: HashMap<String, AccessToken>,
     refresh_tokens: HashMap<String, RefreshToken>,
+    assertions_seen: HashSet<String>,
+    bindings: HashMap<String, String>,
     secrets: Vec<String>,
     newest_access_token: Option<String>,
 }
@@ -22,6 +24,7 @@ pub(super) struct Books {
 pub(super) struct Client {
     pub(super) secret: Option<String>,
     pub(super) auth_method: String,
+    pub(super) public_key: Option<String>,
     pub(super) redirect_uris: Vec<String>,
 }
 
@@ -65,6 +68,8 @@ pub struct TokenInfo {
     pub scopes: Vec<String>,
     /// The `resource` it was asked for.
     pub resource: Option<String>,
+    /// The thumbprint of the key it is bound to (RFC 9449 §6).
+    pub bound_to: Option<String>,
 }
 
 impl Books {
@@ -87,9 +92,30 @@ impl Books {
         let client = Client {
             secret: secret.map(str::to_owned),
             auth_method: auth_method.to_owned(),
+            public_key: None,
             redirect_uris: vec![redirect_uri.to_owned()],
         };
         self.clients.insert(id.to_owned(), client);
+    }
+
+    pub(super) fn register_key_by_hand(&mut self, id: &str, public_key: &str) {
+        let client = Client {
+            secret: None,
+            auth_method: "private_key_jwt".to_owned(),
+            public_key: Some(public_key.to_owned()),
+            redirect_uris: Vec::new(),
+        };
+        self.clients.insert(id.to_owned(), client);
+    }
+
+    /// Whether an assertion's id was never seen before.
+    pub(super) fn is_first(&mut self, assertion_id: &str) -> bool {
+        self.assertions_seen.insert(assertion_id.to_owned())
+    }
+
+    /// Binds an access token to the key of this thumbprint (RFC 9449 §6).
+    pub(super) fn bind(&mut self, access_token: &str, thumbprint: String) {
+        self.bindings.insert(access_token.to_owned(), thumbprint);
     }
 
     pub(super) fn client(&self, client_id: &str) -> Option<Client> {
@@ -180,6 +206,7 @@ impl Books {
             client_id: family.client_id.clone(),
             scopes: family.scopes.clone(),
             resource: family.resource.clone(),
+            bound_to: self.bindings.get(access_token).cloned(),
         })
     }
 

@@ -7,11 +7,11 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, Uri};
+use http::Uri;
 use serde_json::{Value, json};
 
 use super::{AuthorizationScript, Iss, MetadataPlaces, RefreshTokens, RegistrationPolicy, Shared};
-use crate::{merge::merge, serving::Connection};
+use crate::{fault::Fault, merge::merge, serving::Connection};
 
 pub(super) async fn document(
     State(shared): State<Arc<Shared>>,
@@ -20,7 +20,8 @@ pub(super) async fn document(
 ) -> Response {
     let script = shared.script().clone();
     if !is_there(script.metadata_at, uri.path()) {
-        return StatusCode::NOT_FOUND.into_response();
+        let miss = script.metadata_miss.unwrap_or(Fault::Status(404));
+        return miss.play(&connection).await;
     }
     if let Some(fault) = &script.metadata_fault {
         return fault.play(&connection).await;
@@ -59,6 +60,12 @@ fn proper(origin: &str, issuer: &str, script: &AuthorizationScript) -> Value {
     }
     if script.refresh_tokens != RefreshTokens::Absent {
         document["scopes_supported"] = json!(["notes:read", "notes:write", "offline_access"]);
+    }
+    if script.dpop {
+        document["dpop_signing_alg_values_supported"] = json!(["RS256", "ES256"]);
+    }
+    if script.userinfo.is_some() {
+        document["userinfo_endpoint"] = json!(format!("{origin}/userinfo"));
     }
     if !matches!(script.iss, Iss::Unsupported) {
         document["authorization_response_iss_parameter_supported"] = json!(true);

@@ -49,7 +49,8 @@ fn write_down(shared: &Shared, request: &Value, method: &str, uris: Vec<String>)
         answer["client_secret"] = json!(secret);
         answer["client_secret_expires_at"] = json!(0);
     }
-    let client = Client { secret, auth_method: method.to_owned(), redirect_uris: uris };
+    let client =
+        Client { secret, auth_method: method.to_owned(), public_key: None, redirect_uris: uris };
     answer["client_id"] = json!(books.register(client));
     answer["client_id_issued_at"] = json!(shared.clock.now().as_seconds());
     answer

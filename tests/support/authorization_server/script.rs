@@ -1,6 +1,9 @@
 //! The script: everything a test can make the authorization server do differently.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -8,6 +11,7 @@ use crate::fault::Fault;
 
 /// How the server behaves; the default is a well-behaved one that asks the user.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a misbehaviour of its own")]
 pub struct AuthorizationScript {
     /// At which well-known places the metadata is.
     pub metadata_at: MetadataPlaces,
@@ -15,12 +19,16 @@ pub struct AuthorizationScript {
     pub metadata: Value,
     /// Played instead of the metadata.
     pub metadata_fault: Option<Fault>,
+    /// Played at the well-known places where the metadata is not; a 404 if none is given.
+    pub metadata_miss: Option<Fault>,
     /// Whom it registers.
     pub registration_policy: RegistrationPolicy,
     /// Laid over the answer to a registration (RFC 7396): other redirect URIs, a past expiry.
     pub registration: Value,
     /// Played instead of the answer to a registration.
     pub registration_fault: Option<Fault>,
+    /// The only way clients may authenticate at the token endpoint, whatever they were registered for.
+    pub only_auth_method: Option<&'static str>,
     /// Whether a person is asked, or what is decided without one.
     pub consent: Consent,
     /// The `iss` of authorization responses (RFC 9207).
@@ -51,6 +59,16 @@ pub struct AuthorizationScript {
     pub refresh_kills_access_token: bool,
     /// Whether an `id_token` with the user's name comes along.
     pub id_token: bool,
+    /// The claims of the UserInfo endpoint, beside `sub`; none given: there is no such endpoint.
+    pub userinfo: Option<Value>,
+    /// Assertions that it takes for a token (RFC 7523 §2.1), and whom each is about.
+    pub assertions: HashMap<String, String>,
+    /// Id tokens that it exchanges for an ID-JAG (RFC 8693), and whom each is about.
+    pub id_tokens: HashMap<String, String>,
+    /// Whether it binds tokens to the key of a DPoP proof, and says so in its metadata.
+    pub dpop: bool,
+    /// The nonce that it wants in DPoP proofs.
+    pub dpop_nonce: Option<String>,
     /// Played instead of the answer to a revocation.
     pub revocation_fault: Option<Fault>,
 }
@@ -61,9 +79,11 @@ impl Default for AuthorizationScript {
             metadata_at: MetadataPlaces::Both,
             metadata: json!({}),
             metadata_fault: None,
+            metadata_miss: None,
             registration_policy: RegistrationPolicy::Anyone,
             registration: json!({}),
             registration_fault: None,
+            only_auth_method: None,
             consent: Consent::Ask,
             iss: Iss::Sent,
             only_resource: None,
@@ -79,6 +99,11 @@ impl Default for AuthorizationScript {
             refresh_tokens: RefreshTokens::Strict,
             refresh_kills_access_token: false,
             id_token: false,
+            userinfo: None,
+            assertions: HashMap::new(),
+            id_tokens: HashMap::new(),
+            dpop: false,
+            dpop_nonce: None,
             revocation_fault: None,
         }
     }

@@ -14,15 +14,23 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{AccessTokens, AuthorizationScript, RefreshTokens, Shared};
-use crate::{merge::merge, random::random_text, serving::Connection};
+use super::{AccessTokens, AuthorizationScript, RefreshTokens, Shared, unattended};
+use crate::{
+    dpop::{Expected, Objection},
+    merge::merge,
+    random::random_text,
+    serving::Connection,
+};
 
-type Fields = HashMap<String, String>;
+pub(super) type Fields = HashMap<String, String>;
 
 /// A refusal by RFC 6749 §5.2.
 pub(super) struct Refusal(StatusCode, &'static str);
 
-const INVALID_GRANT: Refusal = Refusal(StatusCode::BAD_REQUEST, "invalid_grant");
+/// All scripted servers sign with one key, and so can read each other's tokens.
+pub(super) const KEY: &[u8] = b"the scripted server's own signing key";
+
+pub(super) const INVALID_GRANT: Refusal = Refusal(StatusCode::BAD_REQUEST, "invalid_grant");
 const INVALID_CLIENT: Refusal = Refusal(StatusCode::UNAUTHORIZED, "invalid_client");
 
 impl IntoResponse for Refusal {
@@ -51,11 +59,15 @@ pub(super) async fn answer(
     if lose_answer(&shared) {
         connection.cut().await;
     }
-    match outcome {
+    let mut response = match outcome {
         Ok(token) if script.form_encoded => form_encoded(&token),
         Ok(token) => Json(token).into_response(),
         Err(refusal) => refusal.into_response(),
+    };
+    if let Some(nonce) = script.dpop_nonce.as_deref().and_then(|nonce| nonce.parse().ok()) {
+        response.headers_mut().insert("dpop-nonce", nonce);
     }
+    response
 }
 
 fn lose_answer(shared: &Shared) -> bool {
@@ -71,15 +83,58 @@ fn carry_out(
     headers: &HeaderMap,
     fields: &Fields,
 ) -> Result<Value, Refusal> {
+    let thumbprint = proven_key(shared, script, headers)?;
     let client_id = authenticate(shared, headers, fields)?;
+    let mut token = granted(shared, script, fields, &client_id)?;
+    if let Some(thumbprint) = thumbprint {
+        let access_token = token["access_token"].as_str().unwrap_or_default();
+        shared.books().bind(access_token, thumbprint);
+        token["token_type"] = json!("DPoP");
+    }
+    Ok(token)
+}
+
+/// The thumbprint of the key that the tokens are to be bound to (RFC 9449 §5).
+fn proven_key(
+    shared: &Shared,
+    script: &AuthorizationScript,
+    headers: &HeaderMap,
+) -> Result<Option<String>, Refusal> {
+    if !script.dpop {
+        return Ok(None);
+    }
+    let url = format!("{}/token", shared.origin);
+    let nonce = script.dpop_nonce.as_deref();
+    let expected = Expected { method: "POST", url: &url, token: None, nonce };
+    shared.judge.thumbprint(headers, &expected).map_err(|objection| match objection {
+        Objection::NonceMissing => Refusal(StatusCode::BAD_REQUEST, "use_dpop_nonce"),
+        Objection::Invalid(_) => Refusal(StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
+    })
+}
+
+fn granted(
+    shared: &Shared,
+    script: &AuthorizationScript,
+    fields: &Fields,
+    client_id: &str,
+) -> Result<Value, Refusal> {
     if let Some(only) = &script.only_resource
         && fields.get("resource") != Some(only)
     {
         return Err(Refusal(StatusCode::BAD_REQUEST, "invalid_target"));
     }
     match fields.get("grant_type").map(String::as_str) {
-        Some("authorization_code") => exchange(shared, script, fields, &client_id),
-        Some("refresh_token") => refresh(shared, script, fields, &client_id),
+        Some("authorization_code") => exchange(shared, script, fields, client_id),
+        Some("refresh_token") => refresh(shared, script, fields, client_id),
+        Some("client_credentials") => {
+            Ok(unattended::client_credentials(shared, script, fields, client_id))
+        }
+        Some("urn:ietf:params:oauth:grant-type:jwt-bearer") => {
+            unattended::jwt_bearer(shared, script, fields, client_id)
+        }
+        Some("urn:ietf:params:oauth:grant-type:token-exchange") => {
+            unattended::exchange_id_token(script, &shared.issuer, fields)
+        }
         _ => Err(Refusal(StatusCode::BAD_REQUEST, "unsupported_grant_type")),
     }
 }
@@ -94,6 +149,12 @@ pub(super) fn authenticate(
         (id, Some(secret), "client_secret_basic")
     } else {
         let id = fields.get("client_id").cloned().ok_or(INVALID_CLIENT)?;
+        if let Some(assertion) = fields.get("client_assertion") {
+            let client = shared.books().client(&id).ok_or(INVALID_CLIENT)?;
+            let key = client.public_key.unwrap_or_default();
+            let proven = unattended::proves_client(shared, &id, &key, assertion);
+            return proven.then_some(id).ok_or(INVALID_CLIENT);
+        }
         let secret = fields.get("client_secret").cloned();
         let method = if secret.is_some() { "client_secret_post" } else { "none" };
         (id, secret, method)
@@ -102,7 +163,8 @@ pub(super) fn authenticate(
         return Ok(client_id);
     }
     let client = shared.books().client(&client_id).ok_or(INVALID_CLIENT)?;
-    let proven = client.auth_method == method && client.secret == secret;
+    let wanted = shared.script().only_auth_method.unwrap_or(&client.auth_method).to_owned();
+    let proven = wanted == method && client.secret == secret;
     proven.then_some(client_id).ok_or(INVALID_CLIENT)
 }
 
@@ -158,7 +220,7 @@ fn refresh(
     Ok(issue(shared, script, family, rotates))
 }
 
-fn issue(
+pub(super) fn issue(
     shared: &Shared,
     script: &AuthorizationScript,
     family: usize,
@@ -199,8 +261,8 @@ fn issue(
 }
 
 fn signed(claims: &Value) -> String {
-    let key = EncodingKey::from_secret(b"the scripted server's own signing key");
-    jsonwebtoken::encode(&Header::default(), claims, &key).expect("claims are plain JSON")
+    jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(KEY))
+        .expect("claims are plain JSON")
 }
 
 fn form_encoded(token: &Value) -> Response {

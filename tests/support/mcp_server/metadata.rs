@@ -7,11 +7,10 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{ENDPOINT, Protection, Shared};
-use crate::{merge::merge, serving::Connection};
+use crate::{fault::Fault, merge::merge, serving::Connection};
 
 pub(super) const AT_PATH: &str = "/.well-known/oauth-protected-resource/mcp";
 pub(super) const AT_ROOT: &str = "/.well-known/oauth-protected-resource";
@@ -54,11 +53,12 @@ pub(super) fn resource(shared: &Shared) -> Option<String> {
 }
 
 async fn document(shared: &Shared, there: bool, connection: Extension<Connection>) -> Response {
-    let fault = shared.script().metadata_fault.clone();
+    let script = shared.script().clone();
     let Some(document) = proper(shared).filter(|_| there) else {
-        return StatusCode::NOT_FOUND.into_response();
+        let miss = script.metadata_miss.unwrap_or(Fault::Status(404));
+        return miss.play(&connection).await;
     };
-    match fault {
+    match script.metadata_fault {
         Some(fault) => fault.play(&connection).await,
         None => Json(document).into_response(),
     }

@@ -34,12 +34,18 @@ pub struct McpScript {
     pub metadata: Value,
     /// Played instead of the protected resource metadata.
     pub metadata_fault: Option<Fault>,
+    /// Played at the well-known places where the metadata is not; a 404 if none is given.
+    pub metadata_miss: Option<Fault>,
     /// Whether the challenge of a 401 names the metadata.
     pub challenge_names_metadata: bool,
     /// The `scope` of the challenge of a 401.
     pub challenge_scope: Option<String>,
     /// The whole `WWW-Authenticate` of a 401, word for word; empty for none.
     pub challenge: Option<String>,
+    /// Whether its challenge of a 401 is of the `DPoP` scheme (RFC 9449 §7.1).
+    pub dpop: bool,
+    /// The nonce that it wants in DPoP proofs.
+    pub dpop_nonce: Option<String>,
     /// Played once each, in order, instead of the next answers at the endpoint.
     pub faults: VecDeque<Fault>,
     /// Played instead of every answer to one JSON-RPC method; `""` for requests without one.
@@ -78,9 +84,12 @@ impl Default for McpScript {
             metadata_at: MetadataAt::default(),
             metadata: json!({}),
             metadata_fault: None,
+            metadata_miss: None,
             challenge_names_metadata: true,
             challenge_scope: None,
             challenge: None,
+            dpop: false,
+            dpop_nonce: None,
             faults: VecDeque::new(),
             fault_on: HashMap::new(),
             tools: tools::standard(),

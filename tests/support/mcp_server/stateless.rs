@@ -70,10 +70,18 @@ fn check_parameters(headers: &HeaderMap, message: &Message) -> Result<(), Outcom
     let (true, Some(region)) = (message.name() == Some("located"), region.as_str()) else {
         return Ok(());
     };
-    if header(headers, "mcp-param-region") == Some(region) {
+    if header(headers, "mcp-param-region").map(decoded).as_deref() == Some(region) {
         return Ok(());
     }
     Err(mismatch("Mcp-Param-Region is not the argument"))
+}
+
+/// The text behind a header's value, which may be Base64 in the form `=?base64?…?=`.
+fn decoded(value: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let encoded = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?="));
+    let bytes = encoded.and_then(|encoded| STANDARD.decode(encoded).ok());
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| value.to_owned())
 }
 
 fn mismatch(message: &'static str) -> Outcome {
