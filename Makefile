@@ -51,12 +51,33 @@ test: prepare page ## All tests
 	$(LOAD) $(CARGO) test --workspace
 	$(LOAD) $$KEYWAY_TEST_NODE --test --test-concurrency=1 tests/browser/*.test.mjs
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/run.mjs --only oidc-provider,better-auth,sdk-example
+	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/run.mjs
 
 .PHONY: interop
 interop: page ## Sign in to real servers from the registries, and print the table
 	node tests/tools/prepare.mjs interop
 	$(CARGO) build --workspace --bins
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/run.mjs
+
+.PHONY: conformance
+conformance: page ## The official MCP conformance suite against Keyway as a client, with the table
+	node tests/tools/prepare.mjs
+	$(CARGO) build --workspace --bins
+	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/run.mjs
+
+# Seconds for each target, and the targets.
+TIME ?= 600
+FUZZ_TARGETS := challenge metadata token_answer callback state
+
+.PHONY: fuzz
+fuzz: ## Fuzz each parser for TIME seconds (needs cargo-fuzz)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
+	@for target in $(FUZZ_TARGETS); do \
+		echo "fuzzing $$target for $(TIME) s"; \
+		mkdir -p fuzz/corpus/$$target; \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target \
+			fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(TIME) -max_len=16384; \
+	done
 
 .PHONY: openapi
 openapi: ## Write openapi.json anew, and the page's API types from it
