@@ -36,7 +36,9 @@ pub enum Error {
     #[error("sign in to this connector to use it")]
     SignInRequired(ConnectorRef),
     /// There was a credential, and it no longer works.
-    #[error("sign in to this connector again: {1}")]
+    #[error(
+        "the connector's credential no longer works ({1}); sign in again, or renew its headers"
+    )]
     ReauthRequired(ConnectorRef, StateReason),
     /// The server asks for scopes that the grant lacks.
     #[error("the server asks for more access than was granted")]

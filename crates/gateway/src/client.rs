@@ -298,7 +298,7 @@ impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Blocked(text) => Self::Other(Found::Blocked(text)),
-            Failure::Unreachable(text) => Self::Other(Found::Unreachable(text)),
+            Failure::Unreachable(_) => Self::Other(Found::Unreachable(failure.to_string())),
             Failure::Timeout => Self::Timeout,
             Failure::Broken(text) => Self::Other(Found::UpstreamError(text)),
         }

@@ -12,7 +12,7 @@ pub enum Error {
     #[error(transparent)]
     Connectors(#[from] keyway_connectors::Error),
     /// The server could not be reached.
-    #[error("the server could not be reached: {detail}")]
+    #[error("{detail}")]
     UpstreamUnreachable {
         /// Which connector.
         connector: ConnectorRef,
@@ -66,7 +66,9 @@ pub(crate) fn send_failed(connector: ConnectorRef, error: SendError) -> Error {
         SendError::Blocked(text) => {
             keyway_connectors::Error::EgressRefused(text).about(connector).into()
         }
-        SendError::Unreachable(detail) => Error::UpstreamUnreachable { connector, detail },
+        SendError::Unreachable(_) => {
+            Error::UpstreamUnreachable { connector, detail: error.to_string() }
+        }
         SendError::NoAnswer(_) | SendError::TooLarge(_) => {
             Error::UpstreamError { connector, detail: error.to_string() }
         }

@@ -74,18 +74,35 @@ fn install_recorder() -> Option<PrometheusHandle> {
     Some(handle)
 }
 
+/// How a renewal of a token can end.
+const REFRESH_OUTCOMES: [&str; 11] = [
+    "renewed",
+    "overtaken",
+    "rejected",
+    "rejected_after_ambiguous",
+    "no_refresh_token",
+    "client_broken",
+    "transient",
+    "ambiguous",
+    "unanswered",
+    "other_audience",
+    "no_longer_bound",
+];
+
 fn describe() {
     describe_counter!("keyway_upstream_requests_total", "Requests sent to MCP servers");
     describe_counter!("keyway_database_queries_total", "Statements sent to the database");
     describe_counter!("keyway_refreshes_total", "Renewals of access tokens, by outcome");
     describe_counter!("keyway_token_requests_total", "Requests to token endpoints, by outcome");
     describe_counter!("keyway_tool_calls_total", "Tool calls, by outcome");
+    describe_counter!("keyway_revocations_total", "Revocations of tokens, by outcome");
+    describe_counter!("keyway_activity_dropped_total", "Activities that found no room");
     describe_gauge!("keyway_sealed_values", "Sealed values in the database, by master key");
     counter!("keyway_upstream_requests_total").absolute(0);
     for purpose in ["request", "background"] {
         counter!("keyway_database_queries_total", "purpose" => purpose).absolute(0);
     }
-    for outcome in ["renewed", "overtaken", "rejected", "client_broken", "transient", "ambiguous"] {
+    for outcome in REFRESH_OUTCOMES {
         counter!("keyway_refreshes_total", "outcome" => outcome).absolute(0);
     }
     for outcome in ["ok", "rejected", "client_broken", "transient", "ambiguous", "protocol"] {

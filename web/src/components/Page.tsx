@@ -21,8 +21,13 @@ export function Page({ target, linkSpent }: { target: string | null; linkSpent: 
   const known = !needsSession(useConnectors().error);
   // Asked for ahead, so that the dialog opens with them and nothing moves.
   usePresets();
+  const openerLeaves = useRef(false);
   const close = () => setDialog(null);
-  useFocusAfterDialog(addButton, dialog !== null);
+  const deleted = () => {
+    openerLeaves.current = true;
+    close();
+  };
+  useFocusAfterDialog(addButton, dialog !== null, openerLeaves);
 
   return (
     <>
@@ -55,19 +60,25 @@ export function Page({ target, linkSpent }: { target: string | null; linkSpent: 
         <DeleteDialog
           connector={dialog.connector}
           onClose={close}
-          onDeleted={close}
+          onDeleted={deleted}
         />
       )}
     </>
   );
 }
 
-/** A dialog gives the focus back to what opened it; where that is gone, the add button takes it. */
-function useFocusAfterDialog(fallback: { current: HTMLElement | null }, isOpen: boolean): void {
+/** A dialog gives the focus back to what opened it; where that is gone, or about to go, the add button takes it. */
+function useFocusAfterDialog(
+  fallback: { current: HTMLElement | null },
+  isOpen: boolean,
+  openerLeaves: { current: boolean },
+): void {
   const wasOpen = useRef(isOpen);
   useEffect(() => {
     const root = fallback.current?.getRootNode() as ShadowRoot | undefined;
-    if (wasOpen.current && !isOpen && root?.activeElement == null) fallback.current?.focus();
+    const isLost = openerLeaves.current || root?.activeElement == null;
+    if (wasOpen.current && !isOpen && isLost) fallback.current?.focus();
+    if (!isOpen) openerLeaves.current = false;
     wasOpen.current = isOpen;
   }, [isOpen]);
 }

@@ -48,6 +48,8 @@ pub enum Refusal {
 const NOT_PUBLIC: Refusal = Refusal::Address(
     "the address is not public; an operator can allow it with KEYWAY_EGRESS_ALLOW",
 );
+const METADATA_SERVICE: Refusal =
+    Refusal::Address("the address is a cloud's metadata service, which is never called");
 const OWN_ADDRESS: Refusal = Refusal::Address("Keyway does not call itself");
 const NEEDS_HTTPS: Refusal =
     Refusal::Address("the URL must be https; an operator can allow http with KEYWAY_EGRESS_ALLOW");
@@ -121,7 +123,7 @@ impl Admission {
     fn name(&self, name: &str, port: u16, loopback: bool) -> Result<Class, Refusal> {
         let name = name.trim_end_matches('.');
         if METADATA_NAMES.contains(&name) {
-            return Err(NOT_PUBLIC);
+            return Err(METADATA_SERVICE);
         }
         if name == "localhost" && self.is_own_port(port) {
             return Err(OWN_ADDRESS);
@@ -147,7 +149,7 @@ impl Admission {
         loopback: bool,
     ) -> Result<Class, Refusal> {
         if is_metadata(address) {
-            return Err(NOT_PUBLIC);
+            return Err(METADATA_SERVICE);
         }
         if self.is_own_listener(address, port) {
             return Err(OWN_ADDRESS);
@@ -288,6 +290,6 @@ mod tests {
         assert_eq!(decide(rules, "http://mcp.lan:9/", false), Err(NOT_PUBLIC));
         assert_eq!(decide(rules, "http://10.1.2.3/", false), Ok(Class::Allowed));
         assert_eq!(decide(rules, "https://10.2.2.3/", false), Err(NOT_PUBLIC));
-        assert_eq!(decide(rules, "http://169.254.169.254/", false), Err(NOT_PUBLIC));
+        assert_eq!(decide(rules, "http://169.254.169.254/", false), Err(METADATA_SERVICE));
     }
 }

@@ -64,6 +64,9 @@ fn host_name(text: &str) -> Result<String, InvalidRule> {
         Ok(address) => format!("[{address}]"),
         Err(_) => text.to_owned(),
     };
+    if text.contains('*') {
+        return Err(InvalidRule);
+    }
     let host = url::Host::parse(bracketed.trim_end_matches('.')).map_err(|_| InvalidRule)?;
     Ok(host.to_string())
 }
@@ -129,7 +132,15 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_is_refused() {
-        for text in ["", "host:port", "host=10.0.0.1", "10.0.0.0/64", "a b", "host=10.0.0.0/8:x"] {
+        for text in [
+            "",
+            "*.corp.lan",
+            "host:port",
+            "host=10.0.0.1",
+            "10.0.0.0/64",
+            "a b",
+            "host=10.0.0.0/8:x",
+        ] {
             assert_eq!(text.parse::<AllowRule>(), Err(InvalidRule), "{text:?}");
         }
     }

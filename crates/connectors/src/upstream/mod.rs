@@ -110,7 +110,7 @@ pub enum Failure {
     #[error("{0}")]
     Blocked(String),
     /// No connection.
-    #[error("{0}")]
+    #[error("the server could not be reached: {0}")]
     Unreachable(String),
     /// The time ran out.
     #[error("the server did not answer in time")]
@@ -124,7 +124,7 @@ impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
         match error {
             SendError::Blocked(text) => Self::Blocked(text),
-            SendError::Unreachable(_) => Self::Unreachable(error.to_string()),
+            SendError::Unreachable(text) => Self::Unreachable(text),
             SendError::NoAnswer(_) | SendError::TooLarge(_) => Self::Broken(error.to_string()),
         }
     }

@@ -1,0 +1,99 @@
+//! One call of a tool.
+
+use keyway_connectors::access_token::Gate;
+use keyway_model::{Caller, ConnectorKey};
+use serde_json::value::RawValue;
+
+use super::of_connector;
+use crate::{
+    activity::CallEnded,
+    client::{CallOfTool, Done, Task, perform},
+    error::{Error, Result},
+    gateway::Gateway,
+    names,
+};
+
+/// How servers answer a call of a tool that they do not have (JSON-RPC 2.0 §5.1).
+const INVALID_PARAMS: i64 = -32602;
+const METHOD_NOT_FOUND: i64 = -32601;
+
+/// A call of a tool.
+pub struct ToolCall {
+    /// Which connector.
+    pub connector: ConnectorKey,
+    /// The tool's name at the server, or the part behind `{slug}__`.
+    pub tool: String,
+    /// The arguments, raw.
+    pub arguments: Box<RawValue>,
+    /// What the server asked for in an earlier round, raw (MCP 2026-07-28, multi round-trip requests).
+    pub input_responses: Option<Box<RawValue>>,
+    /// The server's own state of that round, byte for byte.
+    pub request_state: Option<String>,
+}
+
+impl ToolCall {
+    /// The connector and the tool behind a name of [`list_all`].
+    pub fn split_name(name: &str) -> Result<(ConnectorKey, String)> {
+        let (slug, tool) = names::split(name).ok_or(Error::ToolNotFound)?;
+        Ok((ConnectorKey::Slug(slug), tool.to_owned()))
+    }
+}
+
+/// Calls a tool and hands back its result, byte for byte.
+///
+/// # Errors
+/// [`Error::ToolNotFound`] where the name leads nowhere; everything a call can meet.
+pub async fn call(gateway: &Gateway, caller: &Caller, call: ToolCall) -> Result<Box<RawValue>> {
+    let tool = original_name(gateway, caller, &call).await?;
+    let begun = gateway.cx.clock.now();
+    let wanted = CallOfTool {
+        tool: &tool,
+        arguments: &call.arguments,
+        input_responses: call.input_responses.as_deref(),
+        request_state: call.request_state.as_deref(),
+    };
+    let task = Task::Call(&wanted);
+    let done = perform(gateway, caller, &call.connector, Gate::Call, task).await;
+    let outcome = match &done {
+        Ok(_) => "ok",
+        Err(Error::Connectors(_)) => "refused",
+        Err(_) => "upstream_failed",
+    };
+    metrics::counter!("keyway_tool_calls_total", "outcome" => outcome).increment(1);
+    let result = match &done {
+        Ok((Done::Called(result), credential)) => Some((&**credential, result.get().len())),
+        _ => None,
+    };
+    let ended =
+        CallEnded { caller, connector: &call.connector, tool: &tool, begun, outcome, result };
+    ended.record(gateway).await;
+    match done {
+        Ok((Done::Called(result), _)) => Ok(result),
+        Ok((Done::Listed(_), _)) => Err(Error::ToolNotFound),
+        Err(Error::UpstreamRefused { code: INVALID_PARAMS | METHOD_NOT_FOUND, .. })
+            if !is_listed(gateway, caller, &call.connector, &tool).await =>
+        {
+            Err(Error::ToolNotFound)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the last list of the connector's tools has this one.
+async fn is_listed(gateway: &Gateway, caller: &Caller, key: &ConnectorKey, tool: &str) -> bool {
+    let listed = of_connector(gateway, caller, key).await;
+    listed.is_ok_and(|listed| listed.tools.iter().any(|known| known.tool == tool))
+}
+
+/// The name at the server: a name that was changed to fit beside others' carries a digest, and only the
+/// list of tools tells what it stands for.
+async fn original_name(gateway: &Gateway, caller: &Caller, call: &ToolCall) -> Result<String> {
+    let ConnectorKey::Slug(slug) = &call.connector else { return Ok(call.tool.clone()) };
+    if !names::may_be_changed(&call.tool) {
+        return Ok(call.tool.clone());
+    }
+    let wanted = format!("{slug}__{}", call.tool);
+    let listed = of_connector(gateway, caller, &call.connector).await?;
+    let found = listed.tools.into_iter().find(|tool| tool.name == wanted || tool.tool == call.tool);
+    Ok(found.map_or_else(|| call.tool.clone(), |tool| tool.tool))
+}
