@@ -26,12 +26,14 @@ const LONGEST: usize = 200;
 
 /// The further parameters of an authorization request: the catalog's for the issuer, and what tells
 /// accounts apart. A renewed sign-in names the account it had; one for an address that the user is
-/// signed in to with another connector asks with which account to go on.
+/// signed in to with another connector asks with which account to go on, once: there are servers that
+/// announce the question and fail at it, and the next try goes without.
 pub(crate) async fn parameters(
     cx: &Context,
     connector: &Connector,
     grant: Option<&Grant>,
     server: &AuthorizationServerMetadata,
+    client_id: &str,
 ) -> Result<Vec<(String, String)>> {
     let mut parameters = cx.settings.catalog.parameters(&server.issuer);
     let same_issuer = grant.filter(|grant| grant.client.issuer == server.issuer);
@@ -41,7 +43,10 @@ pub(crate) async fn parameters(
         }
         return Ok(parameters);
     }
-    if server.supports_account_selection() && is_second(cx, connector).await? {
+    if server.supports_account_selection()
+        && is_second(cx, connector).await?
+        && cx.database.unfinished_sign_ins(&connector.user_id, connector.id, client_id).await? == 0
+    {
         ask_for_account(&mut parameters);
     }
     Ok(parameters)

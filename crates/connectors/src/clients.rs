@@ -24,8 +24,8 @@ use crate::{
     error::{Error, Result},
 };
 
-/// After how many sign-ins that never came back a client is registered anew.
-const MOST_ABANDONED: i64 = 2;
+/// After how many sign-ins that have not come back a client is registered anew.
+const MOST_UNFINISHED: i64 = 2;
 const CALLBACK: &str = "/oauth/callback";
 /// The name that authorization servers show to people.
 const CLIENT_NAME: &str = "Keyway";
@@ -245,8 +245,8 @@ async fn is_forgotten(
         return Ok(false);
     }
     let (user, client_id) = (&connector.user_id, &stored.client_id);
-    let abandoned = cx.database.abandoned_sign_ins(user, connector.id, client_id).await?;
-    Ok(abandoned >= MOST_ABANDONED)
+    let unfinished = cx.database.unfinished_sign_ins(user, connector.id, client_id).await?;
+    Ok(unfinished >= MOST_UNFINISHED)
 }
 
 /// Forgets a dynamic registration that its server no longer takes, unless another took its place.

@@ -150,7 +150,9 @@ pub(crate) async fn initiate(provider: &DbOAuthProvider, options: StartOptions) 
     let client = clients::client(cx, &http, connector, &discovered, &scopes).await?;
     let foreign =
         !cx.settings.single_user && grant.is_none() && is_foreign(&connector.url, &discovered);
-    let extra = accounts::parameters(cx, connector, grant.as_ref(), &discovered.server).await?;
+    let extra =
+        accounts::parameters(cx, connector, grant.as_ref(), &discovered.server, &client.client_id)
+            .await?;
     let dpop = dpop::is_wanted(&discovered, challenge.as_ref());
     let new = NewSession { connector, discovered, client, scopes, extra, options, foreign, dpop };
     insert_session(cx, new).await

@@ -70,11 +70,9 @@ const COUNT_PENDING: Clocked = clocked!(
     "SELECT count(*) FROM authorization_sessions
     WHERE user_id = $2 AND status = 'pending' AND expires_at > " now
 );
-const COUNT_ABANDONED: Clocked = clocked!(
-    "SELECT count(*) FROM authorization_sessions
-    WHERE user_id = $2 AND connector_id = $3 AND client_id = $4 AND status = 'pending'
-        AND browser_hash IS NOT NULL AND expires_at <= " now
-);
+const COUNT_UNFINISHED: &str = "SELECT count(*) FROM authorization_sessions
+    WHERE user_id = $1 AND connector_id = $2 AND client_id = $3 AND status = 'pending'
+        AND browser_hash IS NOT NULL";
 const DELETE_EXPIRED: &str = "DELETE FROM authorization_sessions WHERE expires_at < $1";
 
 impl Database {
@@ -255,20 +253,19 @@ impl Database {
         Ok(count)
     }
 
-    /// How many sign-ins of the connector went to the authorization server as this client and never came
-    /// back.
+    /// How many sign-ins of the connector went to the authorization server as this client and have not
+    /// come back.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn abandoned_sign_ins(
+    pub async fn unfinished_sign_ins(
         &self,
         user: &UserId,
         connector: ConnectorId,
         client_id: &str,
     ) -> Result<i64, Error> {
         let (count,): (i64,) = dispatch!(
-            fetch_one self.reading(), COUNT_ABANDONED.text(self), self.clock_parameter(),
-            user.as_str(), connector.as_uuid(), client_id
+            fetch_one self.reading(), COUNT_UNFINISHED, user.as_str(), connector.as_uuid(), client_id
         )?;
         Ok(count)
     }
