@@ -13,7 +13,7 @@ LOAD := set -a; source $(CACHE)/env; set +a;
 
 .PHONY: help
 help: ## Tell what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 .PHONY: page
 page: web/dist/index.html ## Build the settings page
@@ -65,6 +65,12 @@ conformance: page ## The official MCP conformance suite against Keyway as a clie
 	$(CARGO) build --workspace --bins
 	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/run.mjs
 
+.PHONY: conformance-server
+conformance-server: page ## The suite's server scenarios, direct and through the transparent proxy, with the table
+	node tests/tools/prepare.mjs
+	$(CARGO) build --workspace --bins
+	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/servers.mjs
+
 # Seconds for each target, and the targets.
 TIME ?= 600
 FUZZ_TARGETS := challenge metadata token_answer callback state
@@ -78,6 +84,11 @@ fuzz: ## Fuzz each parser for TIME seconds (needs cargo-fuzz)
 		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target \
 			fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(TIME) -max_len=16384; \
 	done
+
+.PHONY: bench
+bench: page ## What Keyway costs beside a pass-through on the same stack, with the table; QUICK=1 is short
+	$(CARGO) build --release --bins --package keyway-server --package keyway-bench
+	target/release/keyway-bench run $(if $(QUICK),--quick)
 
 .PHONY: openapi
 openapi: ## Write openapi.json anew, and the page's API types from it

@@ -19,8 +19,8 @@ function cell(run) {
   return run.result.mark === 'passed' ? `ok ${run.result.successes}` : 'FAILED';
 }
 
-/** @param {string[][]} lines */
-function aligned(lines) {
+/** @param {string[][]} lines @returns {string[]} the lines with their columns aligned */
+export function aligned(lines) {
   const widths = lines[0].map((_, index) => Math.max(...lines.map((line) => line[index].length)));
   return lines.map((line) => line.map((text, index) => text.padEnd(widths[index])).join('  ').trimEnd());
 }

@@ -19,8 +19,11 @@ export const WIRES = ['2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28', WI
 
 const ofWire = (wire) => (wire === WITHOUT_VERSION ? [] : ['--spec-version', wire]);
 
-/** @returns {Promise<{ code: number | null, output: string, errors: string }>} */
-function suite(args, env = {}) {
+/**
+ * Runs the suite's command line.
+ * @returns {Promise<{ code: number | null, output: string, errors: string }>}
+ */
+export function suite(args, env = {}) {
   const child = spawn(process.execPath, [SUITE, ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },

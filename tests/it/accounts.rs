@@ -24,8 +24,8 @@ async fn sign_in_again(scene: &Scene, key: &str) {
 async fn a_second_connector_at_one_address_asks_with_which_account_to_go_on() {
     for (metadata, expected) in [
         (json!({"prompt_values_supported": ["none", "select_account"]}), Some("select_account")),
-        (json!({"scopes_supported": ["openid"]}), Some("select_account")),
-        (json!({"prompt_values_supported": ["none"], "scopes_supported": ["openid"]}), None),
+        (json!({"prompt_values_supported": ["none"]}), None),
+        (json!({"scopes_supported": ["openid"]}), None),
         (json!({}), None),
     ] {
         let scene = Scene::new().await;
@@ -36,6 +36,20 @@ async fn a_second_connector_at_one_address_asks_with_which_account_to_go_on() {
         sign_in_again(&scene, "second").await;
         assert_eq!(asked(&scene, "prompt").as_deref(), expected, "{metadata}");
     }
+}
+
+#[tokio::test]
+async fn a_question_that_a_server_fails_at_is_asked_once() {
+    let scene = Scene::new().await;
+    let prompts = json!({"prompt_values_supported": ["select_account"]});
+    scene.authorization_server.script(|script| script.metadata = prompts);
+    scene.sign_in().await;
+    scene.api.create_oauth("second", &scene.mcp.url()).await;
+    let (url, _) = scene.api.start_sign_in("second").await;
+    scene.browser.open(&url).await;
+    assert_eq!(asked(&scene, "prompt").as_deref(), Some("select_account"));
+    sign_in_again(&scene, "second").await;
+    assert_eq!(asked(&scene, "prompt"), None);
 }
 
 #[tokio::test]

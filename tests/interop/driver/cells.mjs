@@ -2,6 +2,7 @@
  * @file What is tried with every server: one function per column of the table. Each throws where Keyway does not do its
  * part, and answers a footnote where the column does not apply to the server.
  */
+import { Keyway } from '../../tools/keyway.mjs';
 import { pause } from '../../tools/wait.mjs';
 import { Connector } from './connector.mjs';
 import { signInWithChromium } from './sign_in_chromium.mjs';
@@ -35,12 +36,20 @@ async function signInHttp(trial) {
   await trial.connector.signIn();
 }
 
-/** Added on the settings page, and signed in to in the window that the click opens. */
-async function signInChromium({ keyway, browser, server }) {
+/**
+ * Added on the settings page, and signed in to in the window that the click opens: somebody's first connector, so that
+ * no second account is asked for, which some of the servers announce and fail at.
+ */
+async function signInChromium({ browser, server }) {
   if (!browser) return 'run without a browser';
   const { name } = server.kind;
-  const wanted = { mcpUrl: server.ready.mcp_url, name: `${name} in Chromium`, pictureName: `interop-${name}` };
-  return signInWithChromium(browser, keyway.url, wanted);
+  const keyway = await Keyway.start({ name: `interop-chromium-${name}` });
+  try {
+    const wanted = { mcpUrl: server.ready.mcp_url, name, pictureName: `interop-${name}` };
+    return await signInWithChromium(browser, keyway.url, wanted);
+  } finally {
+    await keyway.stop();
+  }
 }
 
 /** The tools are listed, and one answers at both doors. */

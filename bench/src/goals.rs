@@ -1,0 +1,195 @@
+//! The goals, and how Keyway stands to each: ratios within one round, so that what the machine did besides
+//! is in both sides.
+
+use crate::{
+    memory::Memory,
+    rounds::{Figures, Round},
+    spread::Spread,
+};
+
+/// All that was measured of one target.
+pub(crate) struct Measured {
+    /// What the table calls it.
+    pub(crate) name: &'static str,
+    /// The rounds.
+    pub(crate) rounds: Vec<Round>,
+    /// Memory; none where it has no process of its own.
+    pub(crate) memory: Option<Memory>,
+}
+
+/// All that was measured.
+pub(crate) struct Results {
+    /// The load straight to the server.
+    pub(crate) direct: Measured,
+    /// Through the pass-through on the same stack.
+    pub(crate) floor: Measured,
+    /// Through nginx, where it is installed.
+    pub(crate) nginx: Option<Measured>,
+    /// Through Keyway, in each mode.
+    pub(crate) keyway: Vec<Measured>,
+}
+
+/// One goal, and each mode's figure for it.
+pub(crate) struct Goal {
+    /// What is measured.
+    pub(crate) figure: &'static str,
+    /// What it may be at the most.
+    pub(crate) at_most: f64,
+    /// How many digits after the point tell it.
+    pub(crate) digits: usize,
+    /// What was measured, in the modes' order; none where it cannot be.
+    pub(crate) measured: Vec<Option<Spread>>,
+}
+
+impl Goal {
+    /// Whether a figure meets it, by its median as it is printed.
+    pub(crate) fn is_met_by(&self, spread: &Spread) -> bool {
+        let printed = format!("{:.*}", self.digits, spread.median);
+        printed.parse::<f64>().is_ok_and(|median| median <= self.at_most)
+    }
+}
+
+type Compute<'a> = Box<dyn Fn(&Measured) -> Option<Spread> + 'a>;
+
+impl Results {
+    /// Every goal of the issue that is measured yet.
+    pub(crate) fn goals(&self) -> Vec<Goal> {
+        let mut goals = self.counters();
+        goals.extend(self.ratios());
+        goals.extend(self.memory());
+        goals
+    }
+
+    fn counters(&self) -> Vec<Goal> {
+        let many = |figure: fn(&Figures) -> Option<f64>| -> Compute<'_> {
+            Box::new(move |keyway| {
+                let loops = keyway.rounds.iter().flat_map(|round| [&round.one, &round.many]);
+                Spread::of(loops.filter_map(figure))
+            })
+        };
+        let requests = "server requests per warm call, counted by the server";
+        let by_keyway = "server requests per warm call, counted by Keyway";
+        vec![
+            self.goal(requests, 1.0, 4, many(|figures| Some(figures.requests))),
+            self.goal(by_keyway, 1.0, 4, many(|figures| figures.requests_by_keyway)),
+            self.goal("database queries per warm call", 0.0, 4, many(|figures| figures.queries)),
+        ]
+    }
+
+    fn ratios(&self) -> Vec<Goal> {
+        let (floor, direct) = (&self.floor, &self.direct);
+        let cpu: fn(&Round) -> Option<f64> = |round| round.many.cpu;
+        let nginx = self.nginx.as_ref();
+        let added: Compute<'_> = Box::new(move |keyway| {
+            let rounds = keyway.rounds.iter().zip(&floor.rounds).zip(&direct.rounds);
+            Spread::of(rounds.filter_map(|((keyway, floor), direct)| {
+                let added = |round: &Round| round.one.median - direct.one.median;
+                // Where the floor adds nothing the round is noise.
+                (added(floor) > 0.0).then(|| added(keyway) / added(floor))
+            }))
+        });
+        let to_floor = |figure: fn(&Round) -> Option<f64>| -> Compute<'_> {
+            Box::new(move |keyway| ratio(keyway, floor, figure))
+        };
+        let to_nginx = |keyway: &Measured| ratio(keyway, nginx?, cpu);
+        let p99 = to_floor(|round| Some(round.many.p99));
+        let first_byte = to_floor(|round| Some(round.first_byte));
+        vec![
+            self.goal("CPU per call at 32 connections / floor", 1.25, 2, to_floor(cpu)),
+            self.goal("CPU per call at 32 connections / nginx", 1.45, 2, to_nginx),
+            self.goal("median added at 1 connection / what the floor adds", 1.15, 2, added),
+            self.goal("p99 at 32 connections / floor", 1.3, 2, p99),
+            self.goal("first byte of a stream / floor", 1.1, 2, first_byte),
+        ]
+    }
+
+    fn memory(&self) -> Vec<Goal> {
+        let of = |figure: fn(&Memory) -> f64| -> Compute<'_> {
+            Box::new(move |keyway| Spread::of(keyway.memory.as_ref().map(figure)))
+        };
+        vec![
+            self.goal("idle process, MiB resident", 15.0, 1, of(|memory| memory.idle / 1024.0)),
+            self.goal("idle client connection, KiB", 16.0, 1, of(|memory| memory.per_connection)),
+            self.goal(
+                "extra for an answer of 64 MiB, KiB",
+                256.0,
+                0,
+                of(|memory| memory.large_answer),
+            ),
+        ]
+    }
+
+    fn goal(
+        &self,
+        figure: &'static str,
+        at_most: f64,
+        digits: usize,
+        compute: impl Fn(&Measured) -> Option<Spread>,
+    ) -> Goal {
+        let measured = self.keyway.iter().map(compute).collect();
+        Goal { figure, at_most, digits, measured }
+    }
+}
+
+/// The ratio of a figure, round by round.
+fn ratio(of: &Measured, to: &Measured, figure: impl Fn(&Round) -> Option<f64>) -> Option<Spread> {
+    let rounds = of.rounds.iter().zip(&to.rounds);
+    let ratios = rounds.filter_map(|(of, to)| Some(figure(of)? / figure(to)?));
+    Spread::of(ratios.filter(|ratio| ratio.is_finite()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(median: f64, cpu: f64) -> Figures {
+        Figures {
+            rate: 1.0,
+            median,
+            p99: median,
+            cpu: Some(cpu),
+            requests: 1.0,
+            requests_by_keyway: Some(1.0),
+            queries: Some(0.0),
+            others: 0.0,
+        }
+    }
+
+    fn measured(name: &'static str, rounds: &[(f64, f64)]) -> Measured {
+        let rounds = rounds.iter().map(|(median, cpu)| Round {
+            one: figures(*median, *cpu),
+            many: figures(*median, *cpu),
+            first_byte: *median,
+        });
+        Measured { name, rounds: rounds.collect(), memory: None }
+    }
+
+    fn goal_of(results: &Results, figure: &str) -> Option<Spread> {
+        let goals = results.goals();
+        goals.iter().find(|goal| goal.figure == figure)?.measured[0]
+    }
+
+    #[test]
+    fn ratios_are_of_the_same_round_and_what_is_not_there_is_left_out() {
+        let results = Results {
+            direct: measured("direct", &[(10.0, 0.0), (20.0, 0.0)]),
+            floor: measured("floor", &[(60.0, 10.0), (120.0, 20.0)]),
+            nginx: None,
+            keyway: vec![measured("keyway", &[(70.0, 11.0), (140.0, 22.0)])],
+        };
+        let cpu = goal_of(&results, "CPU per call at 32 connections / floor");
+        assert_eq!(cpu.map(|cpu| format!("{cpu:.2}")).as_deref(), Some("1.10"));
+        let added = goal_of(&results, "median added at 1 connection / what the floor adds");
+        assert_eq!(added.map(|added| format!("{added:.2}")).as_deref(), Some("1.20"));
+        assert_eq!(goal_of(&results, "CPU per call at 32 connections / nginx"), None);
+        assert_eq!(goal_of(&results, "idle process, MiB resident"), None);
+    }
+
+    #[test]
+    fn a_goal_is_met_by_the_figure_that_is_printed() {
+        let goal = Goal { figure: "", at_most: 1.25, digits: 2, measured: vec![] };
+        let spread = |median| Spread { min: 0.0, median, max: 9.0 };
+        assert!(goal.is_met_by(&spread(1.2549)));
+        assert!(!goal.is_met_by(&spread(1.256)));
+    }
+}

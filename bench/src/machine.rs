@@ -1,0 +1,119 @@
+//! Which core does what, and how much other work the machine has.
+
+use std::{fs, process::Command};
+
+use anyhow::Context as _;
+
+/// USER_HZ: the unit of `/proc` in ticks each second, 100 on every Linux that Keyway is built for.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The cores of each part; without any, the kernel decides.
+pub(crate) struct Cores {
+    /// Where the load is made.
+    pub(crate) generator: Option<usize>,
+    /// Where the server runs; the generator's core where there are only two.
+    pub(crate) upstream: Option<usize>,
+    /// Where the target runs, alone.
+    pub(crate) target: Option<usize>,
+}
+
+impl Cores {
+    /// Cores of those that this process may use, where there are two of them and `taskset`.
+    ///
+    /// # Errors
+    /// Where `/proc` cannot be read: this runs on Linux alone.
+    pub(crate) fn of_this_machine() -> anyhow::Result<Self> {
+        let status = fs::read_to_string("/proc/self/status")
+            .context("/proc/self/status cannot be read; the bench runs on Linux")?;
+        let pins = Command::new("taskset").arg("--version").output().is_ok();
+        let cores = field(&status, "Cpus_allowed_list:").map(numbers).unwrap_or_default();
+        Ok(match cores.as_slice() {
+            [generator, target, rest @ ..] if pins => Self {
+                generator: Some(*generator),
+                upstream: Some(*rest.first().unwrap_or(generator)),
+                target: Some(*target),
+            },
+            _ => Self { generator: None, upstream: None, target: None },
+        })
+    }
+
+    /// Keeps this process, which makes the load, on its core.
+    ///
+    /// # Errors
+    /// Where `taskset` cannot.
+    pub(crate) fn pin_this_process(&self) -> anyhow::Result<()> {
+        let Some(core) = self.generator else { return Ok(()) };
+        let (core, id) = (core.to_string(), std::process::id().to_string());
+        let pinned = Command::new("taskset").args(["-c", "-p", &core, &id]).output()?;
+        anyhow::ensure!(pinned.status.success(), "taskset could not keep the load on core {core}");
+        Ok(())
+    }
+}
+
+/// The cores of a list as the kernel writes it: `0-2,5`.
+fn numbers(text: &str) -> Vec<usize> {
+    let ranges = text.split(',').filter_map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
+    });
+    ranges.flatten().collect()
+}
+
+/// The value of a line `name value` of a file of `/proc`.
+pub(crate) fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
+}
+
+/// The processor time that all work of the machine has taken, in seconds, other guests' included.
+pub(crate) fn busy_seconds() -> anyhow::Result<f64> {
+    let text = fs::read_to_string("/proc/stat")?;
+    let ticks = field(&text, "cpu ").and_then(busy_ticks);
+    Ok(ticks.context("/proc/stat has no line cpu")? / TICKS_PER_SECOND)
+}
+
+/// All but the times of rest: `user nice system idle iowait irq softirq steal`.
+fn busy_ticks(line: &str) -> Option<f64> {
+    let ticks: Vec<f64> =
+        line.split_ascii_whitespace().map_while(|number| number.parse().ok()).collect();
+    Some(ticks.get(..3)?.iter().sum::<f64>() + ticks.get(5..8)?.iter().sum::<f64>())
+}
+
+/// The processor time that a process has taken, user and system, in seconds.
+///
+/// # Errors
+/// Where the process has ended.
+pub(crate) fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
+    let text = fs::read_to_string(format!("/proc/{id}/stat"))?;
+    Ok(own_ticks(&text).context("/proc/…/stat has too few fields")? / TICKS_PER_SECOND)
+}
+
+/// utime and stime, fields 14 and 15; the name, field 2, may hold spaces and brackets.
+fn own_ticks(stat: &str) -> Option<f64> {
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    let mut fields = after_name.split_ascii_whitespace().skip(11);
+    let (user, system) = (fields.next()?, fields.next()?);
+    Some(user.parse::<f64>().ok()? + system.parse::<f64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_cores_is_ranges_and_single_ones() {
+        assert_eq!(numbers("0-2,5"), [0, 1, 2, 5]);
+        assert!(numbers("").is_empty());
+    }
+
+    #[test]
+    fn a_process_whose_name_has_brackets_is_read_past_it() {
+        let stat = "7 (a) (b) c) S 1 7 7 0 -1 0 0 0 0 0 30 12 0 0 20 0";
+        assert!((own_ticks(stat).expect("it has the fields") - 42.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn rest_is_not_counted_as_work() {
+        let ticks = busy_ticks("1 2 3 1000 1000 4 5 6 0 0").expect("it has the fields");
+        assert!((ticks - 21.0).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,74 @@
+//! `make bench`: Keyway's release binary beside a byte pass-through on the same HTTP stack, and nginx where
+//! it is installed. One table against the goals; a missed goal is printed and fails nothing.
+
+mod call;
+mod floor;
+mod goals;
+mod keyway;
+mod load;
+mod machine;
+mod memory;
+mod nginx;
+mod process;
+mod report;
+mod rounds;
+mod run;
+mod spread;
+mod target;
+mod upstream;
+
+use std::{io::Write as _, net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+use tokio::{net::TcpListener, runtime::Builder};
+
+/// What Keyway costs, measured side by side on loopback.
+#[derive(Parser)]
+#[command(name = "keyway-bench")]
+enum Command {
+    /// Measures and prints the table.
+    Run {
+        /// The release binary to measure.
+        #[arg(long, default_value = "target/release/keyway")]
+        keyway: PathBuf,
+        /// Fewer and shorter rounds: under a minute, and less to be trusted.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// The MCP server that is called; `run` starts it.
+    Upstream,
+    /// The pass-through that is the measure; `run` starts it.
+    Floor {
+        /// Where the server listens.
+        upstream: SocketAddr,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Run { keyway, quick } => {
+            let cores = machine::Cores::of_this_machine()?;
+            cores.pin_this_process()?;
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(run::run(&keyway, quick, &cores))
+        }
+        Command::Upstream => serve(upstream::router()),
+        Command::Floor { upstream } => serve(floor::router(upstream)?),
+    }
+}
+
+/// Serves on a free port of loopback, says which on the first line, and goes on until it is killed. The
+/// runtime is the one that `keyway serve` has.
+fn serve(router: axum::Router) -> anyhow::Result<()> {
+    use axum::serve::ListenerExt as _;
+
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
+        let listener = listener.tap_io(|stream| {
+            stream.set_nodelay(true).expect("a socket of loopback takes TCP_NODELAY");
+        });
+        Ok(axum::serve(listener, router).await?)
+    })
+}

@@ -1,0 +1,111 @@
+//! The tables, as Markdown.
+
+use std::fmt::{self, Write as _};
+
+use crate::{
+    goals::{Goal, Measured, Results},
+    machine::Cores,
+    rounds::{Figures, MANY, Plan, Round},
+    spread::Spread,
+};
+
+/// Everything that was measured, in words and tables.
+pub(crate) fn tables(results: &Results, cores: &Cores, plan: Plan) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    conditions(&mut text, results, cores, plan)?;
+    figures(&mut text, results)?;
+    goals(&mut text, results)?;
+    Ok(text)
+}
+
+fn all(results: &Results) -> impl Iterator<Item = &Measured> {
+    let before = [&results.direct, &results.floor].into_iter().chain(&results.nginx);
+    before.chain(&results.keyway)
+}
+
+fn conditions(text: &mut String, results: &Results, cores: &Cores, plan: Plan) -> fmt::Result {
+    let rounds = all(results).flat_map(|measured| &measured.rounds);
+    let others = rounds.flat_map(|round| [round.one.others, round.many.others]);
+    let others = Spread::of(others.map(|cores| cores * 100.0));
+    writeln!(text, "{} rounds of {} s for each loop.", plan.rounds, plan.time.as_secs_f64())?;
+    match cores {
+        Cores { generator: Some(generator), upstream: Some(upstream), target: Some(target) } => {
+            writeln!(
+                text,
+                "Load on core {generator}, server on core {upstream}, target on core {target}."
+            )?;
+        }
+        _ => writeln!(text, "No cores are kept apart: one core, or no taskset.")?,
+    }
+    if results.nginx.is_none() {
+        writeln!(text, "nginx is not installed and left out.")?;
+    }
+    let Some(others) = others else { return Ok(()) };
+    writeln!(text, "Other work of the machine, in % of one core: {others:.0}.\n")
+}
+
+fn figures(text: &mut String, results: &Results) -> fmt::Result {
+    writeln!(
+        text,
+        "| target | calls/s, 1 | median, 1 | p99, 1 | CPU/call, 1 | calls/s, {MANY} | median, {MANY} \
+         | p99, {MANY} | CPU/call, {MANY} | first byte | idle | per connection |"
+    )?;
+    writeln!(text, "|{}", "---|".repeat(12))?;
+    for measured in all(results) {
+        write!(text, "| {} |", measured.name)?;
+        loops(text, &measured.rounds, |round| &round.one)?;
+        loops(text, &measured.rounds, |round| &round.many)?;
+        let first = measured.rounds.iter().map(|round| round.first_byte);
+        cell(text, Spread::of(first).map(|spread| spread.median), 0, "µs")?;
+        let memory = measured.memory.as_ref();
+        cell(text, memory.map(|memory| memory.idle / 1024.0), 1, "MiB")?;
+        cell(text, memory.map(|memory| memory.per_connection), 1, "KiB")?;
+        writeln!(text)?;
+    }
+    writeln!(text)
+}
+
+/// The four cells of one loop: each the median of the rounds.
+fn loops(text: &mut String, rounds: &[Round], of: fn(&Round) -> &Figures) -> fmt::Result {
+    let median = |figure: fn(&Figures) -> Option<f64>| {
+        Spread::of(rounds.iter().map(of).filter_map(figure)).map(|spread| spread.median)
+    };
+    cell(text, median(|figures| Some(figures.rate)), 0, "")?;
+    cell(text, median(|figures| Some(figures.median)), 0, "µs")?;
+    cell(text, median(|figures| Some(figures.p99)), 0, "µs")?;
+    cell(text, median(|figures| figures.cpu), 1, "µs")
+}
+
+fn cell(text: &mut String, figure: Option<f64>, digits: usize, unit: &str) -> fmt::Result {
+    match figure {
+        Some(figure) if unit.is_empty() => write!(text, " {figure:.digits$} |"),
+        Some(figure) => write!(text, " {figure:.digits$} {unit} |"),
+        None => write!(text, " – |"),
+    }
+}
+
+fn goals(text: &mut String, results: &Results) -> fmt::Result {
+    write!(text, "| median (least–greatest of the rounds) | goal |")?;
+    for keyway in &results.keyway {
+        write!(text, " {} |", keyway.name)?;
+    }
+    writeln!(text, "\n|{}", "---|".repeat(2 + results.keyway.len()))?;
+    for goal in results.goals() {
+        goal_row(text, &goal)?;
+    }
+    Ok(())
+}
+
+fn goal_row(text: &mut String, goal: &Goal) -> fmt::Result {
+    write!(text, "| {} | ≤ {} |", goal.figure, goal.at_most)?;
+    for spread in &goal.measured {
+        match spread {
+            Some(spread) => {
+                let verdict = if goal.is_met_by(spread) { "" } else { " **missed**" };
+                write!(text, " {spread:.*}{verdict} |", goal.digits)?;
+            }
+            None => write!(text, " – |")?,
+        }
+    }
+    writeln!(text)
+}

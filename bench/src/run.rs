@@ -1,0 +1,108 @@
+//! One run: the server, the targets, their memory, the rounds, the table. Everything is on loopback and
+//! bounded, and every process ends with the run.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    goals::{Measured, Results},
+    keyway::{self, Mode},
+    machine::Cores,
+    memory::{self, Memory},
+    nginx,
+    process::{Process, Start},
+    report,
+    rounds::{self, Plan, Round, Upstream},
+    target::Target,
+};
+
+const WHOLE: Plan = Plan { rounds: 7, time: Duration::from_secs(2), streams: 100 };
+const QUICK: Plan = Plan { rounds: 3, time: Duration::from_millis(1_200), streams: 60 };
+
+/// Measures the binary `keyway` and prints the tables.
+///
+/// # Errors
+/// Where something cannot be started or answers wrongly. No figure is an error.
+pub(crate) async fn run(keyway: &Path, quick: bool, cores: &Cores) -> anyhow::Result<()> {
+    anyhow::ensure!(keyway.exists(), "{} is missing: run `make bench`", keyway.display());
+    let plan = if quick { QUICK } else { WHOLE };
+    let directory = tempfile::tempdir()?;
+    let (process, address) = start_own(&[OsStr::new("upstream")], cores.upstream).await?;
+    let upstream = Upstream { process, address };
+    let targets = start_targets(keyway, directory.path(), address, cores).await?;
+    let measured = measure(&targets, &upstream, plan).await;
+    let ended = end(targets, upstream).await;
+    let results = measured?;
+    ended?;
+    let text = report::tables(&results, cores, plan)?;
+    Ok(write!(io::stdout(), "{text}")?)
+}
+
+/// Starts this binary in another part.
+async fn start_own(
+    arguments: &[&OsStr],
+    core: Option<usize>,
+) -> anyhow::Result<(Process, SocketAddr)> {
+    let program = std::env::current_exe()?;
+    let start = Start { program: &program, arguments, environment: BTreeMap::new(), core };
+    let mut process = Process::start(&start)?;
+    let address = process.first_line().await?.parse()?;
+    Ok((process, address))
+}
+
+/// Direct, the floor, Keyway in each mode, and nginx where it is installed, in this order.
+async fn start_targets(
+    keyway: &Path,
+    directory: &Path,
+    upstream: SocketAddr,
+    cores: &Cores,
+) -> anyhow::Result<Vec<Target>> {
+    let to = upstream.to_string();
+    let (floor, address) = start_own(&["floor".as_ref(), to.as_ref()], cores.target).await?;
+    let mut targets =
+        vec![Target::plain("direct", upstream, None), Target::plain("floor", address, Some(floor))];
+    for mode in [Mode::SingleUser, Mode::Tokens] {
+        let started = keyway::start(keyway, mode, directory, upstream, cores.target).await;
+        targets.push(started?);
+    }
+    targets.extend(nginx::start(directory, upstream, cores.target).await?);
+    Ok(targets)
+}
+
+async fn measure(targets: &[Target], upstream: &Upstream, plan: Plan) -> anyhow::Result<Results> {
+    let mut memories = Vec::with_capacity(targets.len());
+    for target in targets {
+        let memory = memory::measure(target).await;
+        memories.push(memory.with_context(|| format!("the memory of {}", target.name))?);
+    }
+    let rounds = rounds::measure(targets, upstream, plan).await?;
+    results(targets, memories, rounds).context("a target is missing")
+}
+
+fn results(
+    targets: &[Target],
+    memories: Vec<Option<Memory>>,
+    rounds: Vec<Vec<Round>>,
+) -> Option<Results> {
+    let parts = targets.iter().zip(memories).zip(rounds);
+    let mut all =
+        parts.map(|((target, memory), rounds)| Measured { name: target.name, rounds, memory });
+    let (direct, floor) = (all.next()?, all.next()?);
+    let keyway = all.by_ref().take(2).collect();
+    Some(Results { direct, floor, keyway, nginx: all.next() })
+}
+
+async fn end(targets: Vec<Target>, upstream: Upstream) -> anyhow::Result<()> {
+    for process in targets.into_iter().filter_map(|target| target.process) {
+        process.end().await?;
+    }
+    upstream.process.end().await
+}

@@ -1,0 +1,83 @@
+//! What the load is sent to.
+
+use std::net::SocketAddr;
+
+use http::{HeaderMap, HeaderValue};
+
+use crate::{
+    call,
+    load::{self, Connection},
+    process::Process,
+};
+
+/// One way to the server.
+pub(crate) struct Target {
+    /// What the table calls it.
+    pub(crate) name: &'static str,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Where it takes calls.
+    pub(crate) path: String,
+    /// The headers of each call.
+    pub(crate) headers: HeaderMap,
+    /// Its process; `None` where the load goes straight to the server.
+    pub(crate) process: Option<Process>,
+    /// Where it tells its counters.
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+impl Target {
+    /// A target that hands on what it gets, so that the caller shows the server's key.
+    pub(crate) fn plain(name: &'static str, address: SocketAddr, process: Option<Process>) -> Self {
+        let mut headers = call::headers();
+        headers.insert(call::KEY_HEADER, HeaderValue::from_static(call::KEY));
+        Self { name, address, path: call::PATH.to_owned(), headers, process, metrics: None }
+    }
+
+    /// Its counter now, the sum over all labels that `with` is among; `None` where it has no counters.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub(crate) async fn counter(&self, name: &str, with: &str) -> anyhow::Result<Option<f64>> {
+        let Some(address) = self.metrics else { return Ok(None) };
+        Ok(Some(counted(&load::fetch(address, "/metrics").await?, name, with)))
+    }
+
+    /// Calls it so often that nothing is done for the first time any more.
+    ///
+    /// # Errors
+    /// Where a call fails.
+    pub(crate) async fn warm_up(&self) -> anyhow::Result<()> {
+        let mut connection = Connection::open(self).await?;
+        for id in 0..200 {
+            connection.call(id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The sum of a counter's samples in Prometheus text, of those whose labels hold `with`.
+fn counted(text: &str, name: &str, with: &str) -> f64 {
+    let samples = text.lines().filter_map(|line| line.rsplit_once(' '));
+    let ours = samples.filter(|(sample, _)| {
+        let labels = sample.strip_prefix(name);
+        labels.is_some_and(|labels| {
+            (labels.is_empty() || labels.starts_with('{')) && labels.contains(with)
+        })
+    });
+    ours.filter_map(|(_, value)| value.parse::<f64>().ok()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_is_summed_over_the_labels_that_are_asked_for() {
+        let text =
+            "# TYPE q counter\nq{purpose=\"request\"} 3\nq{purpose=\"background\"} 4\nqq 9\n";
+        assert!((counted(text, "q", "") - 7.0).abs() < f64::EPSILON);
+        assert!((counted(text, "q", "purpose=\"request\"") - 3.0).abs() < f64::EPSILON);
+        assert!(counted(text, "none", "").abs() < f64::EPSILON);
+    }
+}
