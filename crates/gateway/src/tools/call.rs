@@ -32,7 +32,7 @@ pub struct ToolCall {
 }
 
 impl ToolCall {
-    /// The connector and the tool behind a name of [`list_all`].
+    /// The connector and the tool behind a name of [`list_all`](super::list_all).
     pub fn split_name(name: &str) -> Result<(ConnectorKey, String)> {
         let (slug, tool) = names::split(name).ok_or(Error::ToolNotFound)?;
         Ok((ConnectorKey::Slug(slug), tool.to_owned()))
