@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "shared"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "common"))
 
 import httpx2
 from fastmcp import FastMCP

@@ -2,7 +2,7 @@
 import http from 'node:http';
 import { oauthProviderAuthServerMetadata } from '@better-auth/oauth-provider';
 import { getRequest, setResponse } from 'better-call/node';
-import { Counts, listen, ready, settings, versionOf } from '../shared/launch.mjs';
+import { Counts, listen, ready, settings, versionOf } from '../common/launch.mjs';
 import { openAuth, revokeAll } from './auth.mjs';
 import { protectedMcp } from './mcp_server.mjs';
 import { servePage } from './pages.mjs';

@@ -1,6 +1,6 @@
 /** @file Starts oidc-provider and a protected MCP server behind it, on two ports of loopback. */
 import http from 'node:http';
-import { Counts, listen, ready, settings, versionOf } from '../shared/launch.mjs';
+import { Counts, listen, ready, settings, versionOf } from '../common/launch.mjs';
 import { authorizationServer } from './authorization_server.mjs';
 import { mcpServer } from './mcp_server.mjs';
 

@@ -4,7 +4,7 @@
  */
 import http from 'node:http';
 import { DemoInMemoryAuthProvider } from '@modelcontextprotocol/sdk/examples/server/demoInMemoryOAuthProvider.js';
-import { Counts, ready, settings, versionOf } from '../shared/launch.mjs';
+import { Counts, ready, settings, versionOf } from '../common/launch.mjs';
 
 const { port, authorizationPort, controlPort, ttl } = settings();
 const counts = new Counts({ token: '/token', registration: '/register' });
