@@ -7,37 +7,20 @@
  *
  * Ends with a table, the counts of each wire and a line `N passed, N failed`; the exit code is not zero if one failed.
  */
-import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Keyway } from '../tools/keyway.mjs';
-import { CACHE, ROOT } from '../tools/paths.mjs';
+import { ROOT } from '../tools/paths.mjs';
 import { start } from '../tools/process.mjs';
 import { aligned } from './report.mjs';
-import { suite } from './suite.mjs';
+import { WIRES, isBad, isGood, passes, scenariosOf } from './server_suite.mjs';
 
 const FIXTURE = path.join(ROOT, 'target/debug/keyway-fixture');
 const SLUG = 'fixture';
-/** A wire, and how the suite is asked for all of its scenarios; requirements bring those of extensions along. */
-const WIRES = {
-  '2025-03-26': ['--suite', 'all', '--spec-version', '2025-03-26'],
-  '2025-06-18': ['--suite', 'all', '--spec-version', '2025-06-18'],
-  '2025-11-25': ['--requirements', '2025-11-25'],
-  '2026-07-28': ['--requirements', '2026-07-28'],
-};
-/** Checks nothing yet, says the suite. */
-const EMPTY = new Set(['tasks-status-notifications']);
-
 /**
- * @typedef {{ id: string, status: string, errorMessage?: string }} Check
+ * @typedef {import('./server_suite.mjs').Check} Check
  * @typedef {{ scenario: string, wire: string, required: boolean, direct: Check[], through: Check[] }} Row
  */
-
-const isBad = ({ status }) => status === 'FAILURE' || status === 'WARNING';
-const isGood = ({ status }) => status === 'SUCCESS';
-
-/** @param {string} scenario @param {Check[]} checks */
-const passes = (scenario, checks) => !checks.some(isBad) && (checks.some(isGood) || EMPTY.has(scenario));
 
 /** @param {Check[]} checks what they say, without what is only told and in an order of its own */
 const verdicts = (checks) =>
@@ -45,23 +28,6 @@ const verdicts = (checks) =>
 
 /** @param {Row} row @returns {boolean} whether the proxy made no difference to a server that is right */
 const rowPasses = ({ scenario, direct, through }) => passes(scenario, direct) && verdicts(direct) === verdicts(through);
-
-/**
- * Runs the scenarios of a wire, one after the other.
- * @returns {Promise<{ checks: Map<string, Check[]>, unscored: Set<string> }>}
- */
-async function scenariosOf(wire, url, way) {
-  const folder = path.join(CACHE, 'conformance', 'servers', wire, way);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const { output, errors } = await suite(['server', '--url', url, ...WIRES[wire], '-o', folder]);
-  const files = globSync('server-*/checks.json', { cwd: folder });
-  if (files.length === 0) throw new Error(`the suite ran nothing for ${wire}: ${errors.trim().split('\n').at(-1)}`);
-  const nameOf = (file) => /^server-(.+)-\d{4}-\d\d-\d\dT/.exec(file)[1];
-  const checks = files.map((file) => [nameOf(file), JSON.parse(readFileSync(path.join(folder, file), 'utf8'))]);
-  const unscored = [...output.matchAll(/^ {2}[✓✗] (\S+) \(/gm)].map(([, name]) => name);
-  return { checks: new Map(checks), unscored: new Set(unscored) };
-}
 
 /** @returns {Promise<Row[]>} */
 async function rowsOf(wire, direct, through) {

@@ -1,6 +1,8 @@
 //! A real contact with an MCP server: which wire it speaks, whether it wants a sign-in, which tools it
 //! has. Every request is noted in a trace that holds no secrets.
 
+mod pages;
+
 use std::time::Duration;
 
 use http::StatusCode;
@@ -9,16 +11,14 @@ use keyway_oauth::{
     discovery::{Fault, TraceStep},
 };
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use url::Url;
 
+pub use self::pages::{List, Pages};
 use crate::upstream::{
-    Answer, Call, Era, Failure, HANDSHAKE_VERSION, HeaderParameters, Reply, STATELESS_VERSION,
-    UNSUPPORTED_VERSION, Upstream, client_capabilities, client_info, raw,
+    Answer, Call, Era, Failure, HANDSHAKE_VERSION, Reply, STATELESS_VERSION, UNSUPPORTED_VERSION,
+    Upstream, client_info,
 };
-
-const MOST_PAGES: usize = 50;
-const MOST_TOOLS: usize = 2000;
 
 /// What a contact found.
 #[derive(Debug)]
@@ -60,6 +60,10 @@ pub struct Connected {
     pub era: Era,
     /// Its own description (`serverInfo`), raw.
     pub server: Option<Box<RawValue>>,
+    /// What it can do, raw.
+    pub capabilities: Option<Box<RawValue>>,
+    /// What it wants a model to know; foreign text.
+    pub instructions: Option<String>,
 }
 
 /// Which wire is tried first.
@@ -104,8 +108,8 @@ impl<'a> Contact<'a> {
 
     /// Makes the contact and leaves the session open.
     async fn open(&mut self, approach: Approach<'_>) -> Step<Listing> {
-        let Connected { era, server } = self.connect(approach).await?;
-        let tools = self.tools(&era).await?;
+        let Connected { era, server, .. } = self.connect(approach).await?;
+        let tools = self.list(&era, List::Tools).await?.items;
         Ok(Listing { era, server, tools })
     }
 
@@ -133,9 +137,10 @@ impl<'a> Contact<'a> {
     async fn handshake(&mut self, version: &str) -> Step<Option<Connected>> {
         let fresh = Era::Handshake { version: None, session: None };
         let mut call = Call::plain("initialize");
-        call.params.insert("protocolVersion", raw(&version).map_err(failed)?);
-        call.params.insert("capabilities", raw(&client_capabilities()).map_err(failed)?);
-        call.params.insert("clientInfo", raw(&client_info()).map_err(failed)?);
+        let capabilities = self.upstream.peer().capabilities().document();
+        call.params.write("protocolVersion", &version).map_err(failed)?;
+        call.params.write("capabilities", &capabilities).map_err(failed)?;
+        call.params.write("clientInfo", &client_info()).map_err(failed)?;
         let answer = self.exchange(&fresh, call).await?;
         let session = answer.session.clone();
         let Some(Reply::Result(result)) = &answer.reply else {
@@ -145,10 +150,13 @@ impl<'a> Contact<'a> {
         let Ok(initialized) = serde_json::from_str::<Initialized>(result.get()) else {
             return Err(not_mcp());
         };
-        let era = Era::Handshake { version: Some(initialized.protocol_version), session };
-        let notified = self.upstream.notify(&era, "notifications/initialized", self.time).await;
+        let version = Some(initialized.protocol_version.clone());
+        let era = Era::Handshake { version, session };
+        let notified =
+            self.upstream.notify(&era, "notifications/initialized", None, self.time).await;
         notified.map_err(failed)?;
-        Ok(Some(Connected { era, server: initialized.server_info }))
+        let Initialized { server_info: server, capabilities, instructions, .. } = initialized;
+        Ok(Some(Connected { era, server, capabilities, instructions }))
     }
 
     /// `server/discover`. `None` where the server does not know the wire.
@@ -169,34 +177,8 @@ impl<'a> Contact<'a> {
             return Ok(None);
         }
         let server = discovered.meta.and_then(|meta| meta.server_info).or(discovered.server_info);
-        Ok(Some(Connected { era, server }))
-    }
-
-    /// All pages of `tools/list`; a server without tools has none.
-    pub async fn tools(&mut self, era: &Era) -> Step<Vec<Box<RawValue>>> {
-        let mut tools = Vec::new();
-        let mut cursor: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let mut call = Call::plain("tools/list");
-            if let Some(cursor) = &cursor {
-                call.params.insert("cursor", raw(cursor).map_err(failed)?);
-            }
-            let answer = self.exchange(era, call).await?;
-            let page = match &answer.reply {
-                Some(Reply::Result(result)) => serde_json::from_str::<Page>(result.get()),
-                Some(Reply::Error(error)) if error.code == -32601 => return Ok(tools),
-                _ => return Err(unusable(&answer)),
-            };
-            let Ok(page) = page else { return Err(not_mcp()) };
-            let usable = |tool: &RawValue| !era.is_stateless() || has_usable_headers(tool);
-            tools.extend(page.tools.into_iter().filter(|tool| usable(tool)));
-            cursor = page.next_cursor;
-            if cursor.is_none() || tools.len() >= MOST_TOOLS {
-                break;
-            }
-        }
-        tools.truncate(MOST_TOOLS);
-        Ok(tools)
+        let Discovered { capabilities, instructions, .. } = discovered;
+        Ok(Some(Connected { era, server, capabilities, instructions }))
     }
 
     async fn exchange(&mut self, era: &Era, call: Call<'_>) -> Step<Answer> {
@@ -235,20 +217,6 @@ fn speaks_it_after_all(answer: &Answer, version: &str) -> bool {
     supported.is_some_and(|data| data.supported.iter().any(|known| known == version))
 }
 
-/// Whether a tool's `x-mcp-header` annotations can be used; else it must not be shown (MCP 2026-07-28,
-/// custom headers).
-fn has_usable_headers(tool: &RawValue) -> bool {
-    let schema = serde_json::from_str::<Annotated>(tool.get()).ok();
-    let parameters = schema.map(|tool| HeaderParameters::of_schema(&tool.input_schema));
-    match parameters {
-        Some(Err(error)) => {
-            tracing::warn!(%error, "a tool is left out");
-            false
-        }
-        _ => true,
-    }
-}
-
 /// The URL as a trace shows it: a query may hold a key.
 fn without_query(url: &Url) -> String {
     let mut shown = url.clone();
@@ -281,6 +249,7 @@ fn failed(failure: Failure) -> Found {
     match failure {
         Failure::Blocked(text) => Found::Blocked(text),
         Failure::Unreachable(_) | Failure::Timeout => Found::Unreachable(failure.to_string()),
+        Failure::Cancelled => Found::UpstreamError(failure.to_string()),
         Failure::Broken(text) => Found::UpstreamError(text),
     }
 }
@@ -306,16 +275,14 @@ struct Supported {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Annotated {
-    input_schema: Value,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Initialized {
     protocol_version: String,
     #[serde(default)]
     server_info: Option<Box<RawValue>>,
+    #[serde(default)]
+    capabilities: Option<Box<RawValue>>,
+    #[serde(default)]
+    instructions: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -326,6 +293,8 @@ struct Discovered {
     #[serde(default)]
     capabilities: Option<Box<RawValue>>,
     #[serde(default)]
+    instructions: Option<String>,
+    #[serde(default)]
     server_info: Option<Box<RawValue>>,
     #[serde(default, rename = "_meta")]
     meta: Option<DiscoveredMeta>,
@@ -335,12 +304,4 @@ struct Discovered {
 struct DiscoveredMeta {
     #[serde(default, rename = "io.modelcontextprotocol/serverInfo")]
     server_info: Option<Box<RawValue>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page {
-    tools: Vec<Box<RawValue>>,
-    #[serde(default)]
-    next_cursor: Option<String>,
 }

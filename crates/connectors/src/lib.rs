@@ -36,4 +36,5 @@ mod validate;
 pub use clients::client_metadata_document;
 pub use context::{Context, Parts, PublicUrl, RegistrationMode, Settings};
 pub use error::{Error, Result};
+pub use keyway_storage::Change;
 pub use provider::{DbOAuthProvider, Mode};

@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
-use keyway_connectors::{Error as UseCaseError, egress::Body};
-use keyway_model::ConnectorRef;
+use keyway_connectors::{Error as UseCaseError, egress::Body, upstream::RawObject};
+use keyway_model::{ConnectorId, ConnectorRef};
 use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     error::{Error, Response, Result},
@@ -15,6 +15,11 @@ use crate::{
 
 /// The JSON-RPC error code for "a person is needed": outside the ranges that JSON-RPC and MCP reserve.
 pub const PERSON_NEEDED: i64 = -31001;
+
+/// The error code of a request that needs an address to be opened first (MCP 2025-11-25, elicitation).
+pub(crate) const URL_ELICITATION_REQUIRED: i64 = -32042;
+/// The key under which a client is asked to sign in.
+pub(crate) const SIGN_IN: &str = "sign_in";
 
 /// That a person is needed, and where.
 #[derive(Clone, Debug)]
@@ -42,6 +47,67 @@ pub fn attention(gateway: &Gateway, error: &UseCaseError) -> Option<Attention> {
     Some(Attention { code, connector, text: format!("{error}. Open {sign_in_url}"), sign_in_url })
 }
 
+impl Attention {
+    /// What hosts read.
+    pub(crate) fn data(&self) -> Value {
+        json!({
+            "code": self.code,
+            "connector": self.connector.slug,
+            "sign_in_url": self.sign_in_url,
+        })
+    }
+
+    /// The parameters of the question to open the page (MCP 2026-07-28, elicitation).
+    pub(crate) fn elicitation(&self) -> Value {
+        json!({ "mode": "url", "message": self.text, "url": self.sign_in_url })
+    }
+
+    /// The same with the name that 2025-11-25 wants.
+    pub(crate) fn elicitation_with_id(&self) -> Value {
+        let mut params = self.elicitation();
+        params["elicitationId"] = elicitation_id(self.connector.id).into();
+        params
+    }
+}
+
+/// The name of the question to sign in to a connector.
+pub(crate) fn elicitation_id(connector: ConnectorId) -> String {
+    format!("{SIGN_IN}-{connector}")
+}
+
+/// Whether the client agreed to open the page.
+pub(crate) fn is_accepted(params: &RawObject) -> bool {
+    let response = params.object("inputResponses").and_then(|all| all.object(SIGN_IN));
+    response.and_then(|response| response.text("action")).as_deref() == Some("accept")
+}
+
+/// The result of a tool that tells the model and the user what went wrong.
+pub(crate) fn tool_error(text: &str, data: &Value, stateless: bool) -> Value {
+    let mut result = json!({
+        "content": [{ "type": "text", "text": text }],
+        "structuredContent": data,
+        "isError": true,
+    });
+    if stateless {
+        result["resultType"] = "complete".into();
+    }
+    result
+}
+
+/// A failed call's stable code.
+pub(crate) fn code(error: &Error) -> &'static str {
+    match error {
+        Error::UpstreamUnreachable { .. } => "upstream_unreachable",
+        Error::UpstreamTimeout { .. } => "upstream_timeout",
+        Error::UpstreamError { .. } | Error::UpstreamRefused { .. } => "upstream_error",
+        Error::InvalidRequest(_) => "invalid_request",
+        Error::Connectors(UseCaseError::Disabled(_)) => "connector_disabled",
+        Error::Connectors(UseCaseError::RefreshUnavailable { .. }) => "refresh_unavailable",
+        Error::Connectors(UseCaseError::EgressRefused(_)) => "egress_refused",
+        _ => "internal",
+    }
+}
+
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow, default)]
@@ -67,20 +133,9 @@ pub(crate) fn answer(
     let Ok(Envelope { id: Some(id), method: Some(called) }) = serde_json::from_slice(body) else {
         return Err(error);
     };
-    let data = json!({
-        "code": attention.code,
-        "connector": attention.connector.slug,
-        "sign_in_url": attention.sign_in_url,
-    });
+    let data = attention.data();
     let message = if called == "tools/call" {
-        let mut result = json!({
-            "content": [{ "type": "text", "text": attention.text }],
-            "structuredContent": data,
-            "isError": true,
-        });
-        if stateless {
-            result["resultType"] = "complete".into();
-        }
+        let result = tool_error(&attention.text, &data, stateless);
         json!({ "jsonrpc": "2.0", "id": id, "result": result })
     } else {
         let told = json!({ "code": PERSON_NEEDED, "message": attention.text, "data": data });

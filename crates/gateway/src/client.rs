@@ -1,20 +1,26 @@
-//! Keyway's own small MCP client: lists and calls tools over raw values, on whichever wire the server
-//! speaks, with the connector's credential and the one retry after a refusal.
+//! Keyway's own small MCP client: puts requests to a server over raw values, on whichever wire it speaks,
+//! with the connector's credential and the one retry after a refusal.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
+use futures_util::FutureExt;
 use http::StatusCode;
 use keyway_connectors::{
     Context, DbOAuthProvider, Mode,
     access_token::{self, Credential, Gate},
-    contact::{Approach, Contact, Found, Listing},
+    contact::{Approach, Contact, Found, List, Listing, Pages},
     upstream::{
-        Answer, Call, Era, Failure, HEADER_MISMATCH, Reply, UNSUPPORTED_VERSION, Upstream, raw,
+        Answer, Call, Era, Failure, HEADER_MISMATCH, Patience, Peer, RawObject, Reply,
+        UNSUPPORTED_VERSION, Upstream,
     },
 };
 use keyway_model::{Caller, ConnectorKey, HealthStatus};
 use keyway_oauth::challenge::BearerChallenge;
-use serde_json::value::RawValue;
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     conversation::{ConversationKey, Spoken},
@@ -26,34 +32,50 @@ use crate::{
 
 /// How long a handshake or a list may take, for each exchange.
 pub(crate) const LIST_TIME: Duration = Duration::from_secs(10);
-/// How long a tool may work.
+/// How long a tool may work without a word.
 const CALL_TIME: Duration = Duration::from_secs(120);
+/// How long a server is listened to at a stretch.
+const LISTEN_TIME: Duration = Duration::from_secs(3600);
 
 /// What is asked of a server.
 #[derive(Clone, Copy)]
 pub(crate) enum Task<'a> {
-    /// All pages of its tools.
-    List,
-    /// One call of a tool.
-    Call(&'a CallOfTool<'a>),
+    /// All pages of its tools, with what it says of itself.
+    Tools,
+    /// All pages of a list.
+    List(List),
+    /// Its wire, nothing else.
+    Connect,
+    /// One request.
+    Ask(&'a Wanted<'a>),
+    /// What it tells of its own accord, until it ends.
+    Listen(&'a Listen),
 }
 
-/// A call of a tool, as the server is to see it.
-pub(crate) struct CallOfTool<'a> {
-    /// The name at the server.
-    pub(crate) tool: &'a str,
-    /// The arguments, raw.
-    pub(crate) arguments: &'a RawValue,
-    /// What the server asked for in an earlier round, raw (MCP 2026-07-28, multi round-trip requests).
-    pub(crate) input_responses: Option<&'a RawValue>,
-    /// The server's own state of that round, byte for byte.
-    pub(crate) request_state: Option<&'a str>,
+/// What a server is listened to for, besides changes of its lists.
+pub(crate) struct Listen {
+    /// The resources whose changes are wanted.
+    pub(crate) resources: BTreeSet<String>,
+}
+
+/// A request, as the server is to see it.
+pub(crate) struct Wanted<'a> {
+    /// The method.
+    pub(crate) method: &'a str,
+    /// The parameters; those of the other hop are left out on the way.
+    pub(crate) params: RawObject,
+    /// The tool, prompt or resource that it is about.
+    pub(crate) name: Option<&'a str>,
 }
 
 /// What came of it.
 pub(crate) enum Done {
-    Listed(Listing),
-    Called(Box<RawValue>),
+    Tools(Listing, Pages),
+    Listed(Pages),
+    Connected(Arc<Spoken>),
+    Answered(Box<RawValue>),
+    /// It was listened to, and ended; `false` where it tells nothing of its own accord.
+    Heard(bool),
 }
 
 /// Why a try came to nothing.
@@ -67,6 +89,7 @@ enum Trouble {
     Rpc {
         code: i64,
         words: String,
+        data: Option<Box<RawValue>>,
     },
     Timeout,
 }
@@ -77,13 +100,14 @@ pub(crate) async fn perform(
     caller: &Caller,
     key: &ConnectorKey,
     gate: Gate,
+    peer: &Arc<dyn Peer>,
     task: Task<'_>,
 ) -> Result<(Done, Arc<Credential>)> {
     let cx = &gateway.cx;
     let mut credential = access_token::credential(cx, caller, key, gate).await?;
     let (mut renewed, mut reopened) = (false, false);
     loop {
-        let conversation = Conversation::new(gateway, &credential);
+        let conversation = Conversation::new(gateway, &credential, peer, task);
         match conversation.attempt(task).await {
             Ok(done) => {
                 health::note_answer(cx, &credential);
@@ -100,6 +124,8 @@ pub(crate) async fn perform(
                 reopened = true;
                 gateway.conversations.invalidate(&conversation.key);
             }
+            // A server that was told to stop is not to blame for having done so.
+            Err(_) if peer.gone().now_or_never().is_some() => return Err(Error::Cancelled),
             Err(trouble) => return Err(told(gateway, &credential, trouble).await?),
         }
     }
@@ -121,8 +147,8 @@ async fn told(gateway: &Gateway, credential: &Arc<Credential>, trouble: Trouble)
         }
         Trouble::Outdated => return Ok(broken("the server does not keep to its protocol".into())),
         Trouble::HeadersMissing => return Ok(broken("the server misses a header".into())),
-        Trouble::Rpc { code, words } => {
-            return Ok(Error::UpstreamRefused { connector, code, words });
+        Trouble::Rpc { code, words, data } => {
+            return Ok(Error::UpstreamRefused { connector, code, words, data });
         }
         Trouble::Timeout => return Ok(Error::UpstreamTimeout { connector }),
         Trouble::Other(found) => found,
@@ -174,7 +200,12 @@ struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    fn new(gateway: &'a Gateway, credential: &'a Credential) -> Self {
+    fn new(
+        gateway: &'a Gateway,
+        credential: &'a Credential,
+        peer: &Arc<dyn Peer>,
+        task: Task<'_>,
+    ) -> Self {
         let connector = &credential.connector;
         let client = gateway.cx.egress.on_behalf_of(&connector.url);
         let (url, headers) = (credential.url.clone(), credential.headers.clone());
@@ -182,10 +213,12 @@ impl<'a> Conversation<'a> {
             connector: connector.id,
             sign_in: credential.token.as_ref().map(|token| token.sign_in_id),
             revision: connector.revision,
+            capabilities: peer.capabilities(),
+            listens: matches!(task, Task::Listen(_)),
         };
         let upstream = Upstream::new(client, url, headers)
             .with_prover(credential.prover.clone())
-            .with_elicitation(gateway.cx.settings.elicitation);
+            .with_peer(peer.clone());
         Self { gateway, credential, upstream, key }
     }
 
@@ -195,28 +228,65 @@ impl<'a> Conversation<'a> {
             (spoken, None)
         } else {
             let connected = contact.connect(self.approach()).await?;
-            let spoken = Arc::new(Spoken::new(connected.era));
+            let server = connected.server.clone();
+            let spoken = Arc::new(Spoken::new(connected));
             self.gateway.conversations.insert(self.key.clone(), spoken.clone());
-            (spoken, connected.server)
+            (spoken, server)
         };
         match task {
-            Task::List => {
-                let tools = contact.tools(&spoken.era).await?;
-                spoken.learn(&tools);
-                Ok(Done::Listed(Listing { era: spoken.era.clone(), server, tools }))
+            Task::Connect => Ok(Done::Connected(spoken)),
+            Task::List(list) => Ok(Done::Listed(contact.list(&spoken.era, list).await?)),
+            Task::Tools => {
+                let pages = contact.list(&spoken.era, List::Tools).await?;
+                spoken.learn(&pages.items);
+                let (era, tools) = (spoken.era.clone(), pages.items.clone());
+                Ok(Done::Tools(Listing { era, server, tools }, pages))
             }
-            Task::Call(call) => {
-                if spoken.misses_schemas() {
-                    self.learn_stored_schemas(&spoken).await;
-                }
-                match self.call(&spoken, call).await {
-                    Err(Trouble::HeadersMissing) => {
-                        spoken.learn(&contact.tools(&spoken.era).await?);
-                        self.call(&spoken, call).await
-                    }
-                    done => done,
-                }
+            Task::Ask(wanted) => self.ask_of(&spoken, &mut contact, wanted).await,
+            Task::Listen(listen) => self.listen(&spoken, listen).await,
+        }
+    }
+
+    async fn listen(&self, spoken: &Spoken, listen: &Listen) -> Result<Done, Trouble> {
+        if spoken.era.is_stateless() {
+            let mut call = Call::plain("subscriptions/listen");
+            let wanted = json!({
+                "toolsListChanged": true,
+                "promptsListChanged": true,
+                "resourcesListChanged": true,
+                "resourceSubscriptions": listen.resources,
+            });
+            call.params.write("notifications", &wanted)?;
+            let answer = self.upstream.request(&spoken.era, call, LISTEN_TIME).await?;
+            return match read(&spoken.era, answer) {
+                Err(Trouble::Rpc { .. }) => Ok(Done::Heard(false)),
+                ended => ended.map(|_| Done::Heard(true)),
+            };
+        }
+        for uri in &listen.resources {
+            let mut call = Call::plain("resources/subscribe");
+            call.params.write("uri", uri)?;
+            self.upstream.request(&spoken.era, call, LIST_TIME).await?;
+        }
+        Ok(Done::Heard(self.upstream.hear(&spoken.era).await?))
+    }
+
+    async fn ask_of(
+        &self,
+        spoken: &Spoken,
+        contact: &mut Contact<'_>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Done, Trouble> {
+        if wanted.method == "tools/call" && spoken.misses_schemas() {
+            self.learn_stored_schemas(spoken).await;
+        }
+        self.follow_log_level(spoken).await?;
+        match self.ask(spoken, wanted).await {
+            Err(Trouble::HeadersMissing) => {
+                spoken.learn(&contact.list(&spoken.era, List::Tools).await?.items);
+                self.ask(spoken, wanted).await
             }
+            done => done,
         }
     }
 
@@ -232,6 +302,23 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// A session of the server's is told the level once, where it has a log; the other wire says it with
+    /// every request.
+    async fn follow_log_level(&self, spoken: &Spoken) -> Result<(), Trouble> {
+        let wanted = self.upstream.peer().log_level();
+        let told = || spoken.log_level.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted.is_none() || spoken.era.is_stateless() || *told() == wanted {
+            return Ok(());
+        }
+        if spoken.can("logging") {
+            let mut call = Call::plain("logging/setLevel");
+            call.params.write("level", &wanted)?;
+            self.upstream.request(&spoken.era, call, LIST_TIME).await?;
+        }
+        *told() = wanted;
+        Ok(())
+    }
+
     /// With a credential in hand `server/discover` decides; an open server is asked the old way first.
     fn approach(&self) -> Approach<'a> {
         match self.credential.connector.pinned_protocol_version.as_deref() {
@@ -241,19 +328,16 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn call(&self, spoken: &Spoken, wanted: &CallOfTool<'_>) -> Result<Done, Trouble> {
-        let mut call = Call::plain("tools/call");
-        call.name = Some(wanted.tool);
-        call.params.insert("name", raw(&wanted.tool)?);
-        call.params.insert("arguments", wanted.arguments.to_owned());
-        if let Some(responses) = wanted.input_responses {
-            call.params.insert("inputResponses", responses.to_owned());
+    async fn ask(&self, spoken: &Spoken, wanted: &Wanted<'_>) -> Result<Done, Trouble> {
+        let mut call = Call::plain(wanted.method);
+        call.name = wanted.name;
+        call.params = wanted.params.clone();
+        if let ("tools/call", Some(tool)) = (wanted.method, wanted.name) {
+            let arguments = wanted.params.read("arguments").unwrap_or(Value::Null);
+            call.headers = spoken.headers(tool, &arguments)?;
         }
-        if let Some(state) = wanted.request_state {
-            call.params.insert("requestState", raw(&state)?);
-        }
-        call.headers = spoken.headers(wanted.tool, wanted.arguments)?;
-        let answer = self.upstream.request(&spoken.era, call, CALL_TIME).await?;
+        let patience = Patience::with(CALL_TIME);
+        let answer = self.upstream.request(&spoken.era, call, patience).await?;
         read(&spoken.era, answer)
     }
 }
@@ -273,11 +357,11 @@ fn read(era: &Era, answer: Answer) -> Result<Done, Trouble> {
         (_, Some(Reply::Error(error))) if error.code == HEADER_MISMATCH && era.is_stateless() => {
             Err(Trouble::HeadersMissing)
         }
-        (_, Some(Reply::Result(result))) => Ok(Done::Called(result)),
+        (_, Some(Reply::Result(result))) => Ok(Done::Answered(result)),
         (_, Some(Reply::Error(error))) => {
             let words: String =
                 error.message.chars().filter(|c| !c.is_control()).take(500).collect();
-            Err(Trouble::Rpc { code: error.code, words })
+            Err(Trouble::Rpc { code: error.code, words, data: error.data })
         }
         (status, None) => Err(Trouble::Other(Found::UpstreamError(format!(
             "the server answered {status} with something that is not MCP"
@@ -299,7 +383,7 @@ impl From<Failure> for Trouble {
         match failure {
             Failure::Blocked(text) => Self::Other(Found::Blocked(text)),
             Failure::Unreachable(_) => Self::Other(Found::Unreachable(failure.to_string())),
-            Failure::Timeout => Self::Timeout,
+            Failure::Timeout | Failure::Cancelled => Self::Timeout,
             Failure::Broken(text) => Self::Other(Found::UpstreamError(text)),
         }
     }

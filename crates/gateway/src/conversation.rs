@@ -3,11 +3,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{PoisonError, RwLock},
+    sync::{Mutex, PoisonError, RwLock},
 };
 
 use http::{HeaderName, HeaderValue};
-use keyway_connectors::upstream::{Era, Failure, HeaderParameters};
+use keyway_connectors::{
+    contact::Connected,
+    upstream::{Capabilities, Era, Failure, HeaderParameters, RawObject},
+};
 use keyway_model::{ConnectorId, SignInId};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -18,11 +21,21 @@ pub(crate) struct ConversationKey {
     pub(crate) connector: ConnectorId,
     pub(crate) sign_in: Option<SignInId>,
     pub(crate) revision: i64,
+    /// What the server was told that it may ask for.
+    pub(crate) capabilities: Capabilities,
+    /// Whether it is only listened to: in a session of its own, since servers keep one stream of each.
+    pub(crate) listens: bool,
 }
 
 /// A negotiated wire.
 pub(crate) struct Spoken {
     pub(crate) era: Era,
+    /// What the server says that it can do, raw.
+    pub(crate) capabilities: Option<Box<RawValue>>,
+    /// What it wants a model to know; foreign text.
+    pub(crate) instructions: Option<String>,
+    /// From which level on the session tells its log, where that was said.
+    pub(crate) log_level: Mutex<Option<String>>,
     parameters: RwLock<Option<HashMap<String, HeaderParameters>>>,
 }
 
@@ -34,8 +47,16 @@ struct Annotated {
 }
 
 impl Spoken {
-    pub(crate) fn new(era: Era) -> Self {
-        Self { era, parameters: RwLock::default() }
+    pub(crate) fn new(connected: Connected) -> Self {
+        let Connected { era, capabilities, instructions, .. } = connected;
+        let (log_level, parameters) = (Mutex::default(), RwLock::default());
+        Self { era, capabilities, instructions, log_level, parameters }
+    }
+
+    /// Whether the server says that it can do this.
+    pub(crate) fn can(&self, capability: &str) -> bool {
+        let told = self.capabilities.as_deref().and_then(RawObject::of);
+        told.is_some_and(|told| told.get(capability).is_some())
     }
 
     /// Whether calls need to know the tools' schemas, and they are not known yet.
@@ -61,13 +82,12 @@ impl Spoken {
     pub(crate) fn headers(
         &self,
         tool: &str,
-        arguments: &RawValue,
+        arguments: &Value,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
         let parameters = self.parameters.read().unwrap_or_else(PoisonError::into_inner);
         let Some(annotated) = parameters.as_ref().and_then(|known| known.get(tool)) else {
             return Ok(Vec::new());
         };
-        let arguments = serde_json::from_str(arguments.get()).unwrap_or(Value::Null);
-        annotated.headers(&arguments)
+        annotated.headers(arguments)
     }
 }

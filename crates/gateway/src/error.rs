@@ -1,8 +1,9 @@
 //! What can go wrong between a caller and an upstream server.
 
-use keyway_connectors::egress::Body;
-use keyway_model::ConnectorRef;
+use keyway_connectors::{egress::Body, upstream::Failure};
+use keyway_model::{ConnectorRef, Slug};
 use keyway_oauth::http::SendError;
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 /// Why a call did not go through.
@@ -42,7 +43,15 @@ pub enum Error {
         code: i64,
         /// The server's words, shortened and without control characters; foreign text.
         words: String,
+        /// What the server added, raw.
+        data: Option<Box<RawValue>>,
     },
+    /// Whoever asked does not want the answer any more.
+    #[error("the request was cancelled")]
+    Cancelled,
+    /// The state of an earlier round was changed, or belongs to another request.
+    #[error("the requestState is not the one that was given for this request")]
+    StateForged,
     /// There is no tool of that name.
     #[error("there is no such tool")]
     ToolNotFound,
@@ -52,6 +61,19 @@ pub enum Error {
     /// The request makes no sense; the text says what to write instead.
     #[error("{0}")]
     InvalidRequest(String),
+}
+
+impl Error {
+    /// The slug of the connector that it is about, where the server is to blame.
+    pub(crate) fn connector(&self) -> Option<&Slug> {
+        match self {
+            Self::UpstreamUnreachable { connector, .. }
+            | Self::UpstreamTimeout { connector }
+            | Self::UpstreamError { connector, .. }
+            | Self::UpstreamRefused { connector, .. } => Some(&connector.slug),
+            _ => None,
+        }
+    }
 }
 
 /// A result of this crate.
@@ -73,4 +95,10 @@ pub(crate) fn send_failed(connector: ConnectorRef, error: SendError) -> Error {
             Error::UpstreamError { connector, detail: error.to_string() }
         }
     }
+}
+
+/// A request that cannot be written is none.
+#[expect(clippy::needless_pass_by_value, reason = "it is a map_err function")]
+pub(crate) fn unwritable(failure: Failure) -> Error {
+    Error::InvalidRequest(failure.to_string())
 }

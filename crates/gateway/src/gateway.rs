@@ -2,10 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_connectors::Context;
+use keyway_connectors::{
+    Context,
+    upstream::{Nobody, Peer},
+};
 use keyway_model::ConnectorId;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
+    aggregate::{Clients, Listening},
+    catalogue::Catalogue,
     conversation::{ConversationKey, Spoken},
     session::SessionSeal,
 };
@@ -21,16 +27,27 @@ pub struct Gateway {
     pub cx: Context,
     pub(crate) sessions: SessionSeal,
     pub(crate) conversations: moka::sync::Cache<ConversationKey, Arc<Spoken>>,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) clients: Clients,
+    pub(crate) listening: Listening,
+    /// Falls when the process stops; streams without an end of their own end with it.
+    pub(crate) stopping: CancellationToken,
 }
 
 impl Gateway {
-    /// A gateway over the context.
-    pub fn new(cx: Context, sessions: SessionSeal) -> Self {
+    /// A gateway over the context, until `stopping` falls.
+    pub fn new(cx: Context, sessions: SessionSeal, stopping: CancellationToken) -> Self {
         let conversations = moka::sync::Cache::builder()
             .max_capacity(MOST_CONVERSATIONS)
             .time_to_idle(IDLE)
             .build();
-        Self { cx, sessions, conversations }
+        let (catalogue, clients, listening) = Default::default();
+        Self { cx, sessions, conversations, catalogue, clients, listening, stopping }
+    }
+
+    /// Nobody behind a request: what a server asks is answered by the operator's decision.
+    pub(crate) fn nobody(&self) -> Arc<dyn Peer> {
+        Arc::new(Nobody(self.cx.settings.elicitation))
     }
 
     /// The page of Keyway's own on which a person can help a connector; it checks who is looking.

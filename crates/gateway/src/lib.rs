@@ -3,7 +3,9 @@
 //! from `keyway_connectors`; nothing here knows how they were obtained.
 
 mod activity;
+pub mod aggregate;
 pub mod attention;
+mod catalogue;
 mod client;
 mod conversation;
 pub mod error;

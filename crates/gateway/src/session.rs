@@ -40,11 +40,7 @@ impl SessionSeal {
         if id.is_empty() || id.len() > LONGEST || !id.iter().all(u8::is_ascii_graphic) {
             return None;
         }
-        let nonce: [u8; NONCE] = random.bytes();
-        let payload = Payload { msg: id, aad: &bound_to(credential) };
-        let sealed = self.ciphers.first()?.encrypt(&Nonce::from(nonce), payload).ok()?;
-        let text = URL_SAFE_NO_PAD.encode([&[FORMAT][..], &nonce, &sealed].concat());
-        HeaderValue::try_from(text).ok()
+        HeaderValue::try_from(self.seal_bytes(random, &bound_to(credential), id)?).ok()
     }
 
     /// The upstream's id behind a caller's. `None` where it was sealed for anybody or anything else.
@@ -53,22 +49,34 @@ impl SessionSeal {
         credential: &Credential,
         sealed: &HeaderValue,
     ) -> Option<HeaderValue> {
-        let bytes = URL_SAFE_NO_PAD.decode(sealed.as_bytes()).ok()?;
+        let opened = self.open_bytes(&bound_to(credential), sealed.as_bytes())?;
+        HeaderValue::from_bytes(&opened).ok()
+    }
+
+    /// Seals bytes for what they belong to, as text.
+    pub(crate) fn seal_bytes(&self, random: &Random, bound: &[u8], bytes: &[u8]) -> Option<String> {
+        let nonce: [u8; NONCE] = random.bytes();
+        let payload = Payload { msg: bytes, aad: bound };
+        let sealed = self.ciphers.first()?.encrypt(&Nonce::from(nonce), payload).ok()?;
+        Some(URL_SAFE_NO_PAD.encode([&[FORMAT][..], &nonce, &sealed].concat()))
+    }
+
+    /// The bytes behind a text. `None` where they were sealed for anybody or anything else.
+    pub(crate) fn open_bytes(&self, bound: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (&format, rest) = bytes.split_first()?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE)?;
         let nonce = <[u8; NONCE]>::try_from(nonce).ok()?;
         if format != FORMAT {
             return None;
         }
-        let aad = bound_to(credential);
-        let mut opened = self.ciphers.iter().filter_map(|cipher| {
-            cipher.decrypt(&Nonce::from(nonce), Payload { msg: ciphertext, aad: &aad }).ok()
-        });
-        HeaderValue::from_bytes(&opened.next()?).ok()
+        let payload = || Payload { msg: ciphertext, aad: bound };
+        let mut ciphers = self.ciphers.iter();
+        ciphers.find_map(|cipher| cipher.decrypt(&Nonce::from(nonce), payload()).ok())
     }
 }
 
-/// What a session belongs to, each part with its length before it.
+/// What a session belongs to.
 fn bound_to(credential: &Credential) -> Vec<u8> {
     let connector = &credential.connector;
     let sign_in = credential.token.as_ref().map(|token| token.sign_in_id.to_string());
@@ -78,7 +86,12 @@ fn bound_to(credential: &Credential) -> Vec<u8> {
         sign_in.as_deref().unwrap_or_default(),
         &connector.url,
     ];
-    let mut bound = b"keyway|mcp-session|v1".to_vec();
+    bound("keyway|mcp-session|v1", &parts)
+}
+
+/// A purpose and what something belongs to, each part with its length before it.
+pub(crate) fn bound(purpose: &str, parts: &[&str]) -> Vec<u8> {
+    let mut bound = purpose.as_bytes().to_vec();
     for part in parts {
         bound.extend_from_slice(&(part.len() as u64).to_be_bytes());
         bound.extend_from_slice(part.as_bytes());

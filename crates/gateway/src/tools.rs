@@ -8,7 +8,12 @@ mod descriptor;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use keyway_connectors::{Error as UseCaseError, access_token::Gate, contact::Listing, registry};
+use keyway_connectors::{
+    Error as UseCaseError,
+    access_token::Gate,
+    contact::{Listing, Pages},
+    registry,
+};
 use keyway_model::{
     Caller, Connector, ConnectorId, ConnectorKey, ConnectorState, Health, HealthStatus, Timestamp,
 };
@@ -126,7 +131,7 @@ async fn list(
         return Ok(ToolsOfConnector { tools, fresh_at: *fetched_at });
     }
     match fetch(gateway, caller, connector.id, Gate::Call).await {
-        Ok((listing, _)) => {
+        Ok((listing, ..)) => {
             let tools = describe(connector, &listing.tools, false);
             Ok(ToolsOfConnector { tools, fresh_at: now })
         }
@@ -140,7 +145,7 @@ async fn list(
 }
 
 /// Whether the error says nothing about the list itself.
-fn is_passing(error: &Error) -> bool {
+pub(crate) fn is_passing(error: &Error) -> bool {
     matches!(
         error,
         Error::UpstreamUnreachable { .. }
@@ -151,17 +156,18 @@ fn is_passing(error: &Error) -> bool {
 }
 
 /// Asks the server for its tools, and writes down what it said.
-async fn fetch(
+pub(crate) async fn fetch(
     gateway: &Gateway,
     caller: &Caller,
     connector: ConnectorId,
     gate: Gate,
-) -> Result<(Listing, Connector)> {
+) -> Result<(Listing, Pages, Connector)> {
     let key = ConnectorKey::Id(connector);
-    let (done, credential) = perform(gateway, caller, &key, gate, Task::List).await?;
-    let Done::Listed(listing) = done else { return Err(Error::ToolNotFound) };
+    let nobody = gateway.nobody();
+    let (done, credential) = perform(gateway, caller, &key, gate, &nobody, Task::Tools).await?;
+    let Done::Tools(listing, pages) = done else { return Err(Error::ToolNotFound) };
     record(gateway, &credential.connector, &listing).await?;
-    Ok((listing, credential.connector.clone()))
+    Ok((listing, pages, credential.connector.clone()))
 }
 
 async fn record(gateway: &Gateway, connector: &Connector, listing: &Listing) -> Result<()> {

@@ -220,16 +220,16 @@ fn state(
         Auth::Tokens { jwt: Some(settings) } => Some(Jwts::new(settings, &context)),
         Auth::Tokens { jwt: None } | Auth::SingleUser => None,
     };
-    let single_user = config.is_single_user();
+    let (single_user, stopping) = (config.is_single_user(), CancellationToken::new());
     AppState::new(Parts {
-        gateway: Gateway::new(context.clone(), session_seal(keys)),
+        gateway: Gateway::new(context.clone(), session_seal(keys), stopping.clone()),
         identities: Identities::new(context.database.clone(), context.clock.clone(), jwts),
         doors: Doors::new(public, listening, &config.host_origins, single_user),
         single_user,
         metrics,
         key_ids: keys.ids().map(str::to_owned).collect(),
         ready: AtomicBool::new(true),
-        stopping: CancellationToken::new(),
+        stopping,
         context,
     })
 }

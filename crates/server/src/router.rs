@@ -53,6 +53,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(users::erase_user))
         .routes(routes!(sessions::open_session))
         .routes(routes!(sessions::exchange_for_cookie))
+        .routes(routes!(mcp::aggregate))
         .routes(routes!(mcp::proxy))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))

@@ -316,6 +316,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All of the caller's connectors that are switched on, as one MCP server. */
+        get: operations["aggregate"];
+        put?: never;
+        /** All of the caller's connectors that are switched on, as one MCP server. */
+        post: operations["aggregate"];
+        /** All of the caller's connectors that are switched on, as one MCP server. */
+        delete: operations["aggregate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/mcp/{connector}": {
         parameters: {
             query?: never;
@@ -1481,6 +1500,75 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProcessHealth"];
                 };
+            };
+        };
+    };
+    aggregate: {
+        parameters: {
+            query?: {
+                /** @description Ids or slugs, with commas between them; all connectors where it is left out. */
+                connectors?: string;
+                /** @description `plain`: the names of the one connector that is named stay as they are. */
+                names?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the MCP specification says, or a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    aggregate: {
+        parameters: {
+            query?: {
+                /** @description Ids or slugs, with commas between them; all connectors where it is left out. */
+                connectors?: string;
+                /** @description `plain`: the names of the one connector that is named stay as they are. */
+                names?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the MCP specification says, or a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    aggregate: {
+        parameters: {
+            query?: {
+                /** @description Ids or slugs, with commas between them; all connectors where it is left out. */
+                connectors?: string;
+                /** @description `plain`: the names of the one connector that is named stay as they are. */
+                names?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the MCP specification says, or a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

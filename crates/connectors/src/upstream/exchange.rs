@@ -11,17 +11,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use tokio::sync::oneshot;
 use url::Url;
 
 use super::{
-    Answer, Call, Era, Failure, Params, Reply, bearer_challenge, client_capabilities, client_info,
-    elicitation::Elicitation,
+    Answer, Call, Elicitation, Era, Failure, LONGEST, Nobody, Patience, Peer, RawObject, Reply,
+    bearer_challenge,
     headers::{self, LAST_EVENT_ID, SESSION_ID},
-    message::{Incoming, incoming, outgoing},
+    message::{self, Incoming, incoming},
+    method_not_found,
+    outgoing::Outgoing,
     raw,
     sse::Events,
     unwritable,
@@ -42,23 +44,41 @@ const LISTEN_PATIENCE: Duration = Duration::from_secs(1);
 const RESUME_AFTER: Duration = Duration::from_secs(1);
 const LONGEST_RESUME: Duration = Duration::from_secs(30);
 const MOST_RESUMES: usize = 10;
+/// How long a stream of a server's own may say nothing.
+const LONGEST_STREAM: Duration = Duration::from_secs(3600);
+/// How long it may take to tell a server that an answer is not wanted any more.
+const CANCEL_TIME: Duration = Duration::from_secs(2);
 
 /// The ids of requests, none of which is used twice in this process.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// One MCP server, with the credentials to send.
+/// One MCP server, with the credentials to send and whoever is behind the requests.
+#[derive(Clone)]
 pub struct Upstream {
     client: EgressClient,
     url: Url,
     credentials: HeaderMap,
     prover: Option<Arc<Prover>>,
-    elicitation: Elicitation,
+    peer: Arc<dyn Peer>,
+}
+
+/// One request under way.
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    era: &'a Era,
+    method: &'a str,
+    id: u64,
+    outgoing: &'a Outgoing,
+    patience: Patience,
+    /// Whether its answer can come here.
+    awaits: bool,
 }
 
 impl Upstream {
-    /// The server at the URL. `credentials` are sent with every request.
+    /// The server at the URL, with nobody behind the requests. `credentials` are sent with every one.
     pub fn new(client: EgressClient, url: Url, credentials: HeaderMap) -> Self {
-        Self { client, url, credentials, prover: None, elicitation: Elicitation::Decline }
+        let peer = Arc::new(Nobody(Elicitation::Decline));
+        Self { client, url, credentials, prover: None, peer }
     }
 
     /// Proves with every request that the access token among the credentials is ours (RFC 9449).
@@ -68,48 +88,66 @@ impl Upstream {
         self
     }
 
-    /// Answers the server's questions in this way.
+    /// Puts somebody behind the requests, who hears and answers the server.
     #[must_use]
-    pub fn with_elicitation(mut self, elicitation: Elicitation) -> Self {
-        self.elicitation = elicitation;
+    pub fn with_peer(mut self, peer: Arc<dyn Peer>) -> Self {
+        self.peer = peer;
         self
     }
 
-    /// Sends a request and waits for its answer, at most for `time`.
+    /// Who is behind the requests.
+    pub fn peer(&self) -> &dyn Peer {
+        &*self.peer
+    }
+
+    /// Sends a request and waits for its answer. Where nobody waits any more, the server is told so.
     pub async fn request(
         &self,
         era: &Era,
         call: Call<'_>,
-        time: Duration,
+        patience: impl Into<Patience>,
     ) -> Result<Answer, Failure> {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let (id, patience) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), patience.into());
         let mut headers = self.credentials.clone();
         headers::of_post(era, call.method, call.name, &mut headers)?;
         headers.extend(call.headers);
-        let body =
-            outgoing(Some(id), call.method, params(era, call.params)?).map_err(unwritable)?;
+        let outgoing = Outgoing::new(era, self.peer(), call.params, id)?;
+        let body = message::outgoing(Some(id), call.method, outgoing.params.as_ref());
+        let body = body.map_err(unwritable)?;
+        let (outgoing, method) = (&outgoing, call.method);
+        let request = Request { era, method, id, outgoing, patience, awaits: true };
         let (opened, is_open) = oneshot::channel();
         let exchange = async {
-            if self.listens_first(era, call.method) {
+            if self.listens_first(&request) {
                 let _ = tokio::time::timeout(LISTEN_PATIENCE, is_open).await;
             }
-            let response = self.post(headers, body).await?;
-            self.read(era, response, id).await
+            let sent = tokio::time::timeout(patience.silence, self.post(headers, body)).await;
+            self.read(&request, sent.map_err(|_| Failure::Timeout)??).await
         };
         let answered = async {
             tokio::select! {
                 answer = exchange => answer,
-                never = self.listen(era, call.method, opened) => match never {},
+                never = self.listen(&request, opened) => match never {},
+                () = self.peer.gone() => {
+                    self.cancel(&request).await;
+                    Err(Failure::Cancelled)
+                }
             }
         };
-        tokio::time::timeout(time, answered).await.map_err(|_| Failure::Timeout)?
+        tokio::time::timeout(patience.total, answered).await.map_err(|_| Failure::Timeout)?
     }
 
     /// Sends a notification; what the server says to it does not matter.
-    pub async fn notify(&self, era: &Era, method: &str, time: Duration) -> Result<(), Failure> {
+    pub async fn notify(
+        &self,
+        era: &Era,
+        method: &str,
+        params: Option<&RawObject>,
+        time: Duration,
+    ) -> Result<(), Failure> {
         let mut headers = self.credentials.clone();
         headers::of_post(era, method, None, &mut headers)?;
-        let body = outgoing(None, method, None::<()>).map_err(unwritable)?;
+        let body = message::outgoing(None, method, params).map_err(unwritable)?;
         let sent = tokio::time::timeout(time, self.post(headers, body)).await;
         sent.map_err(|_| Failure::Timeout)?.map(drop)
     }
@@ -122,6 +160,32 @@ impl Upstream {
             let ended = self.send(Method::DELETE, headers, Bytes::new());
             let _ = tokio::time::timeout(time, ended).await;
         }
+    }
+
+    /// Opens a stream of the server's on the handshake wire; `None` where it offers none.
+    pub async fn stream(&self, era: &Era, last_id: Option<&str>) -> Result<Option<Body>, Failure> {
+        let mut headers = self.credentials.clone();
+        headers::of_wire(era, &mut headers)?;
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(last_id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert(LAST_EVENT_ID, last_id);
+        }
+        let response = self.send(Method::GET, headers, Bytes::new()).await?;
+        let streams = response.status() == StatusCode::OK && is_event_stream(response.headers());
+        Ok(streams.then(|| response.into_body()))
+    }
+
+    /// Hears what the server tells of its own accord on the handshake wire, until it ends. `false` where
+    /// it offers no stream for that.
+    pub async fn hear(&self, era: &Era) -> Result<bool, Failure> {
+        let stream = self.stream(era, None).await;
+        self.peer.listening();
+        let Some(body) = stream? else { return Ok(false) };
+        let outgoing = Outgoing::default();
+        let patience = Patience::from(LONGEST_STREAM);
+        let request =
+            Request { era, method: "", id: 0, outgoing: &outgoing, patience, awaits: false };
+        self.events_until_answer(&request, body, &mut Events::default()).await.map(|_| true)
     }
 
     async fn post(
@@ -144,9 +208,8 @@ impl Upstream {
 
     async fn read(
         &self,
-        era: &Era,
+        request: &Request<'_>,
         response: http::Response<Body>,
-        id: u64,
     ) -> Result<Answer, Failure> {
         let (parts, body) = response.into_parts();
         let session = parts.headers.get(SESSION_ID).and_then(|id| id.to_str().ok());
@@ -157,10 +220,12 @@ impl Upstream {
             reply: None,
         };
         if is_event_stream(&parts.headers) {
-            answer.reply = Some(self.read_events(era, body, id).await?);
+            answer.reply = Some(self.read_events(request, body).await?);
         } else if is_json(&parts.headers) {
-            let whole = read_body(body, LARGEST_BODY).await?;
-            if let Some(Incoming::Answer(reply)) = incoming(&whole, id) {
+            let whole =
+                tokio::time::timeout(request.patience.silence, read_body(body, LARGEST_BODY));
+            let whole = whole.await.map_err(|_| Failure::Timeout)??;
+            if let Some(Incoming::Answer(reply)) = incoming(&whole, request.id) {
                 answer.reply = Some(reply);
             }
         }
@@ -169,114 +234,141 @@ impl Upstream {
 
     /// Reads events until the answer comes. A stream of the handshake wire that ends before that is
     /// resumed where it broke off (MCP 2025-11-25, resumability).
-    async fn read_events(&self, era: &Era, mut body: Body, id: u64) -> Result<Reply, Failure> {
+    async fn read_events(&self, request: &Request<'_>, mut body: Body) -> Result<Reply, Failure> {
         let mut events = Events::default();
         for _ in 0..MOST_RESUMES {
-            if let Some(reply) = self.events_until_answer(era, body, &mut events, id).await? {
+            if let Some(reply) = self.events_until_answer(request, body, &mut events).await? {
                 return Ok(reply);
             }
-            let last_id = events.last_id().filter(|_| matches!(era, Era::Handshake { .. }));
+            let last_id = events.last_id().filter(|_| !request.era.is_stateless());
             let Some(last_id) = last_id.map(str::to_owned) else { break };
             tokio::time::sleep(events.retry().unwrap_or(RESUME_AFTER).min(LONGEST_RESUME)).await;
-            let Some(resumed) = self.stream(era, Some(&last_id)).await? else { break };
+            let Some(resumed) = self.stream(request.era, Some(&last_id)).await? else { break };
             events.resume();
             body = resumed;
         }
         Err(Failure::Broken("the stream ended without an answer".into()))
     }
 
-    /// `None` where the stream ended first.
+    /// `None` where the stream ended first. Questions are answered while more events come; as long as one
+    /// is open, the server may be silent.
     async fn events_until_answer(
         &self,
-        era: &Era,
+        request: &Request<'_>,
         body: Body,
         events: &mut Events,
-        id: u64,
     ) -> Result<Option<Reply>, Failure> {
         let mut chunks = http_body_util::BodyDataStream::new(body);
-        while let Some(Ok(chunk)) = chunks.next().await {
-            for event in events.push(&chunk) {
-                match incoming(&event, id) {
-                    Some(Incoming::Answer(reply)) => return Ok(Some(reply)),
-                    Some(Incoming::Request { id, method, params }) => {
-                        self.respond(era, &id, &method, &params).await?;
+        let mut answering = FuturesUnordered::new();
+        loop {
+            let is_asking = !answering.is_empty();
+            tokio::select! {
+                Some(answered) = answering.next(), if is_asking => answered?,
+                chunk = chunks.next() => {
+                    let Some(Ok(chunk)) = chunk else { break };
+                    for event in events.push(&chunk) {
+                        match incoming(&event, request.id) {
+                            Some(Incoming::Answer(reply)) if request.awaits => {
+                                return Ok(Some(reply));
+                            }
+                            Some(Incoming::Request { id, method, params }) => {
+                                answering.push(self.respond(request.era, id, method, params));
+                            }
+                            Some(Incoming::Notification { method, params }) => {
+                                self.tell(request, &method, params);
+                            }
+                            _ => {}
+                        }
                     }
-                    Some(Incoming::Other) | None => {}
+                    if events.held() > LARGEST_EVENT {
+                        return Err(Failure::Broken("an event is larger than 4 MiB".into()));
+                    }
+                }
+                () = tokio::time::sleep(request.patience.silence), if !is_asking => {
+                    return Err(Failure::Timeout);
                 }
             }
-            if events.held() > LARGEST_EVENT {
-                return Err(Failure::Broken("an event is larger than 4 MiB".into()));
-            }
+        }
+        while let Some(answered) = answering.next().await {
+            answered?;
         }
         Ok(None)
     }
 
-    /// Opens a stream of the server's on the handshake wire; `None` where it offers none.
-    async fn stream(&self, era: &Era, last_id: Option<&str>) -> Result<Option<Body>, Failure> {
-        let mut headers = self.credentials.clone();
-        headers::of_wire(era, &mut headers)?;
-        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-        if let Some(last_id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
-            headers.insert(LAST_EVENT_ID, last_id);
+    fn tell(&self, request: &Request<'_>, method: &str, mut params: Option<Box<RawValue>>) {
+        if request.outgoing.hears(request.id, method, &mut params) {
+            self.peer.notified(method, params.as_deref());
         }
-        let response = self.send(Method::GET, headers, Bytes::new()).await?;
-        let streams = response.status() == StatusCode::OK && is_event_stream(response.headers());
-        Ok(streams.then(|| response.into_body()))
     }
 
     /// While a tool works, the server may ask on a stream of its own, where it keeps a session.
-    async fn listen(&self, era: &Era, method: &str, opened: oneshot::Sender<()>) -> Infallible {
-        if may_be_asked(era, method) {
-            if !self.listens_first(era, method) {
+    async fn listen(&self, request: &Request<'_>, opened: oneshot::Sender<()>) -> Infallible {
+        if may_be_asked(request) {
+            if !self.listens_first(request) {
                 tokio::time::sleep(LISTEN_AFTER).await;
             }
-            let stream = self.stream(era, None).await;
+            let stream = self.stream(request.era, None).await;
             let _ = opened.send(());
             if let Ok(Some(body)) = stream {
                 let mut events = Events::default();
-                // No answer comes here, since the id is never given out.
-                let _ = self.events_until_answer(era, body, &mut events, 0).await;
+                let request = Request { patience: LONGEST.into(), awaits: false, ..*request };
+                let _ = self.events_until_answer(&request, body, &mut events).await;
             }
         }
         std::future::pending().await
     }
 
-    /// Servers drop a question for which no stream is open when it comes up. Where all that is said to it
-    /// is no, that does not matter, and a call that is quick costs no second request.
-    fn listens_first(&self, era: &Era, method: &str) -> bool {
-        self.elicitation == Elicitation::AcceptDefaults && may_be_asked(era, method)
+    fn listens_first(&self, request: &Request<'_>) -> bool {
+        may_be_asked(request) && self.peer.listens_first()
     }
 
-    /// Answers a request of the server's on the handshake wire.
+    /// Answers a request of the server's on the handshake wire; the other wire has none.
     async fn respond(
         &self,
         era: &Era,
-        id: &str,
-        method: &str,
-        params: &str,
+        id: String,
+        method: String,
+        params: Box<RawValue>,
     ) -> Result<(), Failure> {
-        if matches!(era, Era::Stateless { .. }) {
+        if era.is_stateless() {
             return Ok(());
         }
-        let outcome = match method {
-            "ping" => json!({ "result": {} }),
-            "elicitation/create" => json!({ "result": self.elicitation.answer(params) }),
-            _ => json!({ "error": { "code": -32601, "message": "method not found" } }),
+        let answered = match method.as_str() {
+            "ping" => Ok(raw(&json!({}))?),
+            _ if !self.may_ask(&method, &params) => Err(method_not_found()),
+            _ => self.peer.asked(&method, &params).await,
         };
-        let (kind, value) = match outcome {
-            Value::Object(map) => map.into_iter().next().unwrap_or_default(),
-            _ => return Ok(()),
+        let outcome = match answered {
+            Ok(result) => format!(r#""result":{result}"#),
+            Err(error) => format!(r#""error":{}"#, raw(&error)?),
         };
-        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"{kind}":{value}}}"#);
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},{outcome}}}"#);
         let mut headers = self.credentials.clone();
-        headers::of_post(era, method, None, &mut headers)?;
+        headers::of_post(era, &method, None, &mut headers)?;
         self.post(headers, body.into_bytes()).await.map(drop)
+    }
+
+    fn may_ask(&self, method: &str, params: &RawValue) -> bool {
+        let params = serde_json::from_str(params.get()).unwrap_or(Value::Null);
+        self.peer.capabilities().admit(method, &params)
+    }
+
+    /// Tells the server that the answer is not wanted any more. On the stateless wire the end of the
+    /// connection says so.
+    async fn cancel(&self, request: &Request<'_>) {
+        if !request.era.is_stateless() && request.method != "initialize" {
+            let mut params = RawObject::default();
+            if params.write("requestId", &request.id).is_ok() {
+                let (era, method) = (request.era, "notifications/cancelled");
+                let _ = self.notify(era, method, Some(&params), CANCEL_TIME).await;
+            }
+        }
     }
 }
 
 /// Whether the server can ask something on a stream of its own while it works on this.
-fn may_be_asked(era: &Era, method: &str) -> bool {
-    matches!(era, Era::Handshake { session: Some(_), .. }) && method == "tools/call"
+fn may_be_asked(request: &Request<'_>) -> bool {
+    matches!(request.era, Era::Handshake { session: Some(_), .. }) && request.method == "tools/call"
 }
 
 fn content_type(headers: &HeaderMap) -> String {
@@ -290,17 +382,4 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 
 fn is_json(headers: &HeaderMap) -> bool {
     content_type(headers).starts_with("application/json")
-}
-
-/// The parameters with what the stateless wire wants in every request.
-fn params(era: &Era, mut params: Params) -> Result<Option<Params>, Failure> {
-    if let Era::Stateless { version } = era {
-        let meta = json!({
-            "io.modelcontextprotocol/protocolVersion": version,
-            "io.modelcontextprotocol/clientCapabilities": client_capabilities(),
-            "io.modelcontextprotocol/clientInfo": client_info(),
-        });
-        params.insert("_meta", raw(&meta)?);
-    }
-    Ok((!params.is_empty()).then_some(params))
 }

@@ -47,8 +47,18 @@ fn value(text: &str) -> Result<HeaderValue, Failure> {
         .map_err(|_| Failure::Broken("a value of the server does not fit a header".into()))
 }
 
+/// What a header of that form carries; `None` where its Base64 is not.
+pub fn decoded(value: &HeaderValue) -> Option<String> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let text = value.to_str().ok()?;
+    match text.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
+        Some(encoded) => String::from_utf8(STANDARD.decode(encoded).ok()?).ok(),
+        None => Some(text.to_owned()),
+    }
+}
+
 /// A text as a header carries it: as it is where that is safe, else Base64 in the form `=?base64?…?=`.
-pub(super) fn encoded(text: &str) -> Result<HeaderValue, Failure> {
+pub fn encoded(text: &str) -> Result<HeaderValue, Failure> {
     use base64::{Engine, engine::general_purpose::STANDARD};
     let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let sentinel = text.starts_with("=?base64?") && text.ends_with("?=");
@@ -72,6 +82,7 @@ mod tests {
             ("=?base64?x?=", "=?base64?PT9iYXNlNjQ/eD89?="),
         ] {
             assert_eq!(encoded(text).unwrap(), header, "{text:?}");
+            assert_eq!(decoded(&HeaderValue::from_static(header)).unwrap(), text);
         }
     }
 }

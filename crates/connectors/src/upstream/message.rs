@@ -21,7 +21,7 @@ pub(super) struct Envelope<'a> {
 }
 
 /// A JSON-RPC error object, raw beside its code.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RpcError {
     /// The error's code.
     pub code: i64,
@@ -29,7 +29,7 @@ pub struct RpcError {
     #[serde(default)]
     pub message: String,
     /// Whatever the server added.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<RawValue>>,
 }
 
@@ -72,9 +72,16 @@ pub(super) enum Incoming {
         /// Its method.
         method: String,
         /// Its parameters, raw.
-        params: String,
+        params: Box<RawValue>,
     },
-    /// A notification or somebody else's answer.
+    /// Something the server tells.
+    Notification {
+        /// Its method.
+        method: String,
+        /// Its parameters, raw.
+        params: Option<Box<RawValue>>,
+    },
+    /// Somebody else's answer.
     Other,
 }
 
@@ -86,9 +93,12 @@ pub(super) fn incoming(text: &[u8], id: u64) -> Option<Incoming> {
             Some(id) => Incoming::Request {
                 id: id.get().to_owned(),
                 method: method.into_owned(),
-                params: envelope.params.map_or("{}", RawValue::get).to_owned(),
+                params: envelope.params.map_or_else(nothing, ToOwned::to_owned),
             },
-            None => Incoming::Other,
+            None => Incoming::Notification {
+                method: method.into_owned(),
+                params: envelope.params.map(ToOwned::to_owned),
+            },
         });
     }
     let ours = envelope.id.is_some_and(|answered| answered.get() == id.to_string());
@@ -103,6 +113,10 @@ pub(super) fn incoming(text: &[u8], id: u64) -> Option<Incoming> {
         Some(_) => Some(Incoming::Other),
         None => None,
     }
+}
+
+fn nothing() -> Box<RawValue> {
+    RawValue::from_string("{}".to_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! One exchange with an MCP server: a JSON-RPC request goes out on either wire, the raw answer comes
 //! back. Knows no OAuth and keeps no session; whoever calls decides what an answer means.
 
+mod capabilities;
 mod elicitation;
 mod exchange;
 mod headers;
 mod message;
+mod object;
+mod outgoing;
 mod parameters;
+mod peer;
 mod sse;
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use keyway_oauth::{
@@ -20,10 +24,15 @@ use serde_json::{json, value::RawValue};
 use thiserror::Error;
 
 pub use self::{
+    capabilities::{Capabilities, Elicitations, Sampling},
     elicitation::Elicitation,
     exchange::Upstream,
+    headers::{decoded, encoded},
     message::{Reply, RpcError},
+    object::RawObject,
     parameters::{HeaderParameters, InvalidHeaderParameter},
+    peer::{Answered, Nobody, Peer, method_not_found},
+    sse::Events,
 };
 
 /// The newest version of the handshake wire.
@@ -36,8 +45,32 @@ pub const UNSUPPORTED_VERSION: i64 = -32022;
 /// The error code of a server that misses a header of the request (MCP 2026-07-28).
 pub const HEADER_MISMATCH: i64 = -32020;
 
-/// The parameters of a request; the values are raw.
-pub type Params = BTreeMap<&'static str, Box<RawValue>>;
+/// The longest that a server may work on one request, however often it lets hear of itself.
+const LONGEST: Duration = Duration::from_secs(900);
+
+/// How long an answer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long the server may say nothing; the time in which others think about its questions does not
+    /// count.
+    pub silence: Duration,
+    /// How long it may take in all.
+    pub total: Duration,
+}
+
+impl Patience {
+    /// For a call: the server may work for long as long as it lets hear of itself.
+    pub const fn with(silence: Duration) -> Self {
+        Self { silence, total: LONGEST }
+    }
+}
+
+impl From<Duration> for Patience {
+    /// For what is quick: so long in all.
+    fn from(time: Duration) -> Self {
+        Self { silence: time, total: time }
+    }
+}
 
 /// How a server is spoken to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +109,7 @@ pub struct Call<'a> {
     /// The method.
     pub method: &'a str,
     /// The parameters.
-    pub params: Params,
+    pub params: RawObject,
     /// What `Mcp-Name` says on the stateless wire: the tool, prompt or resource.
     pub name: Option<&'a str>,
     /// The `Mcp-Param-*` headers of the stateless wire.
@@ -86,7 +119,7 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A request without parameters.
     pub fn plain(method: &'a str) -> Self {
-        Self { method, params: Params::new(), name: None, headers: Vec::new() }
+        Self { method, params: RawObject::default(), name: None, headers: Vec::new() }
     }
 }
 
@@ -115,6 +148,9 @@ pub enum Failure {
     /// The time ran out.
     #[error("the server did not answer in time")]
     Timeout,
+    /// Nobody waits for the answer any more.
+    #[error("the request was cancelled")]
+    Cancelled,
     /// The connection broke, or what came is not what the protocol asks for.
     #[error("{0}")]
     Broken(String),
@@ -138,12 +174,6 @@ pub fn bearer_challenge(status: StatusCode, headers: &HeaderMap) -> Option<Beare
     let values = headers.get_all(header::WWW_AUTHENTICATE);
     let challenges = challenge::parse(values.iter().filter_map(|value| value.to_str().ok()));
     challenge::bearer(&challenges)
-}
-
-/// What Keyway can be asked for while it waits: forms, which are answered by the operator's decision or
-/// by whoever called.
-pub fn client_capabilities() -> serde_json::Value {
-    json!({ "elicitation": {} })
 }
 
 /// Who Keyway says it is.

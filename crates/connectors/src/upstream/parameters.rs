@@ -45,6 +45,11 @@ impl HeaderParameters {
         self.0.is_empty()
     }
 
+    /// The names of the headers.
+    pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        self.0.iter().map(|(name, _)| name)
+    }
+
     /// The headers for these arguments; a parameter that is absent or null has none.
     pub fn headers(&self, arguments: &Value) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
         let present = self.0.iter().filter_map(|(name, path)| {

@@ -8,7 +8,7 @@ const LONGEST_ID: usize = 1024;
 
 /// Splits a stream of bytes into events (WHATWG HTML §9.2.6).
 #[derive(Default)]
-pub(super) struct Events {
+pub struct Events {
     line: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
@@ -19,7 +19,7 @@ pub(super) struct Events {
 
 impl Events {
     /// Takes the next bytes and gives the data of the events they complete.
-    pub(super) fn push(&mut self, chunk: &[u8]) -> Vec<Vec<u8>> {
+    pub fn push(&mut self, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut complete = Vec::new();
         for &byte in chunk {
             let line_feed_of_pair = self.after_carriage_return && byte == b'\n';
@@ -34,22 +34,22 @@ impl Events {
     }
 
     /// How many bytes of an unfinished event are held.
-    pub(super) fn held(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.line.len() + self.data.len()
     }
 
     /// The id of the last event that had one: where to resume.
-    pub(super) fn last_id(&self) -> Option<&str> {
+    pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
 
     /// How long the server asks to wait before resuming.
-    pub(super) fn retry(&self) -> Option<Duration> {
+    pub fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
     /// Forgets what is unfinished, for a stream that goes on where another broke off.
-    pub(super) fn resume(&mut self) {
+    pub fn resume(&mut self) {
         self.line.clear();
         self.data.clear();
         (self.has_data, self.after_carriage_return) = (false, false);

@@ -1,14 +1,19 @@
 //! One call of a tool.
 
-use keyway_connectors::access_token::Gate;
+use std::sync::Arc;
+
+use keyway_connectors::{
+    access_token::{Credential, Gate},
+    upstream::RawObject,
+};
 use keyway_model::{Caller, ConnectorKey};
 use serde_json::value::RawValue;
 
 use super::of_connector;
 use crate::{
     activity::CallEnded,
-    client::{CallOfTool, Done, Task, perform},
-    error::{Error, Result},
+    client::{Done, Task, Wanted, perform},
+    error::{Error, Result, unwritable},
     gateway::Gateway,
     names,
 };
@@ -46,14 +51,7 @@ impl ToolCall {
 pub async fn call(gateway: &Gateway, caller: &Caller, call: ToolCall) -> Result<Box<RawValue>> {
     let tool = original_name(gateway, caller, &call).await?;
     let begun = gateway.cx.clock.now();
-    let wanted = CallOfTool {
-        tool: &tool,
-        arguments: &call.arguments,
-        input_responses: call.input_responses.as_deref(),
-        request_state: call.request_state.as_deref(),
-    };
-    let task = Task::Call(&wanted);
-    let done = perform(gateway, caller, &call.connector, Gate::Call, task).await;
+    let done = send(gateway, caller, &call, &tool).await;
     let outcome = match &done {
         Ok(_) => "ok",
         Err(Error::Connectors(_)) => "refused",
@@ -61,15 +59,15 @@ pub async fn call(gateway: &Gateway, caller: &Caller, call: ToolCall) -> Result<
     };
     metrics::counter!("keyway_tool_calls_total", "outcome" => outcome).increment(1);
     let result = match &done {
-        Ok((Done::Called(result), credential)) => Some((&**credential, result.get().len())),
+        Ok((Done::Answered(result), credential)) => Some((&**credential, result.get().len())),
         _ => None,
     };
     let ended =
         CallEnded { caller, connector: &call.connector, tool: &tool, begun, outcome, result };
     ended.record(gateway).await;
     match done {
-        Ok((Done::Called(result), _)) => Ok(result),
-        Ok((Done::Listed(_), _)) => Err(Error::ToolNotFound),
+        Ok((Done::Answered(result), _)) => Ok(result),
+        Ok(_) => Err(Error::ToolNotFound),
         Err(Error::UpstreamRefused { code: INVALID_PARAMS | METHOD_NOT_FOUND, .. })
             if !is_listed(gateway, caller, &call.connector, &tool).await =>
         {
@@ -77,6 +75,26 @@ pub async fn call(gateway: &Gateway, caller: &Caller, call: ToolCall) -> Result<
         }
         Err(error) => Err(error),
     }
+}
+
+async fn send(
+    gateway: &Gateway,
+    caller: &Caller,
+    call: &ToolCall,
+    tool: &str,
+) -> Result<(Done, Arc<Credential>)> {
+    let mut params = RawObject::default();
+    params.write("name", &tool).map_err(unwritable)?;
+    params.set("arguments", call.arguments.clone());
+    if let Some(responses) = &call.input_responses {
+        params.set("inputResponses", responses.clone());
+    }
+    if let Some(state) = &call.request_state {
+        params.write("requestState", state).map_err(unwritable)?;
+    }
+    let wanted = Wanted { method: "tools/call", params, name: Some(tool) };
+    let nobody = gateway.nobody();
+    perform(gateway, caller, &call.connector, Gate::Call, &nobody, Task::Ask(&wanted)).await
 }
 
 /// Whether the last list of the connector's tools has this one.

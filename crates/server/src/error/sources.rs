@@ -93,7 +93,7 @@ impl From<GatewayError> for Problem {
             }
             E::ToolNotFound => Self::new(Code::ToolNotFound, detail),
             E::SessionNotFound => Self::not_found(detail),
-            E::InvalidRequest(_) => Self::invalid(detail),
+            E::Cancelled | E::StateForged | E::InvalidRequest(_) => Self::invalid(detail),
         }
     }
 }

@@ -1,12 +1,18 @@
-//! The transparent proxy: one connector as the MCP server it is.
+//! The two doors for MCP: the transparent proxy, one connector as the MCP server it is; and the aggregate
+//! endpoint, all of the caller's connectors as one.
 
 use axum::{
     body::Body,
-    extract::State,
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, Method},
     response::Response,
 };
-use keyway_gateway::proxy::{self, ProxyRequest};
+use keyway_gateway::{
+    aggregate::{self, AggregateRequest, Scope},
+    proxy::{self, ProxyRequest},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     error::Problem,
@@ -37,5 +43,41 @@ pub(crate) async fn proxy(
 ) -> Result<Response, Problem> {
     let request = ProxyRequest { method, headers, body };
     let response = proxy::forward(&app.gateway, &caller, &key, request).await?;
+    Ok(response.map(Body::new))
+}
+
+/// Which connectors are served as one.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScopeQuery {
+    /// Ids or slugs, with commas between them; all connectors where it is left out.
+    connectors: Option<String>,
+    /// `plain`: the names of the one connector that is named stay as they are.
+    names: Option<String>,
+}
+
+/// All of the caller's connectors that are switched on, as one MCP server.
+#[utoipa::path(
+    method(get, post, delete),
+    path = "/mcp",
+    params(ScopeQuery),
+    responses(
+        (status = "default", description = "What the MCP specification says, or a problem"),
+    ),
+    tag = "mcp"
+)]
+pub(crate) async fn aggregate(
+    State(app): State<AppState>,
+    McpCaller(caller): McpCaller,
+    query: Result<Query<ScopeQuery>, QueryRejection>,
+    method: Method,
+    headers: HeaderMap,
+    McpBody(body): McpBody,
+) -> Result<Response, Problem> {
+    let Query(query) = query?;
+    let scope = Scope::read(query.connectors.as_deref(), query.names.as_deref())?;
+    let request = AggregateRequest { method, headers, body };
+    let response = aggregate::serve(&app.gateway, &caller, scope, request).await?;
     Ok(response.map(Body::new))
 }

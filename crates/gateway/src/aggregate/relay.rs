@@ -1,0 +1,146 @@
+//! A request of a client's while a server works on it. The work goes on by itself; what the server tells
+//! and asks meanwhile, and the result, are handed over as they come.
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use keyway_connectors::{
+    access_token::Gate,
+    upstream::{Answered, Capabilities, Peer, RawObject, method_not_found},
+};
+use keyway_model::{Caller, ConnectorKey};
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{client::Client, rounds};
+use crate::{
+    client::{Done, Task, Wanted, perform},
+    error::{Error, Result},
+    gateway::Gateway,
+};
+
+/// How much of what a server tells is kept for a client that does not take it; the rest is lost.
+const MOST_TOLD: usize = 256;
+
+/// What comes of a request.
+pub(super) enum Event {
+    /// The server tells something.
+    Told(String, Option<Box<RawValue>>),
+    /// The server asks something.
+    Asked(Question),
+    /// It is over.
+    Done(Result<Box<RawValue>>),
+}
+
+/// A question of a server's.
+pub(super) struct Question {
+    pub(super) method: String,
+    pub(super) params: Box<RawValue>,
+    /// Where the answer goes.
+    pub(super) answer: oneshot::Sender<Answered>,
+}
+
+/// A request that a server works on. Where it is dropped, the server is told that nobody waits.
+pub(super) struct Running {
+    /// What comes of it.
+    pub(super) events: mpsc::Receiver<Event>,
+    _stop: DropGuard,
+}
+
+/// What a client asks of one connector.
+pub(super) struct Ask {
+    /// Which connector.
+    pub(super) connector: ConnectorKey,
+    /// The method.
+    pub(super) method: String,
+    /// The parameters, with the server's own names.
+    pub(super) params: RawObject,
+    /// The server's own name of the tool, prompt or resource.
+    pub(super) name: Option<String>,
+}
+
+/// Has the work begun.
+pub(super) fn begin(gateway: &Gateway, caller: &Caller, client: &Client, ask: Ask) -> Running {
+    let (events, receiver) = mpsc::channel(MOST_TOLD);
+    let stopped = CancellationToken::new();
+    let stop = stopped.clone().drop_guard();
+    let relay = Arc::new(Relay {
+        events: events.clone(),
+        capabilities: client.capabilities,
+        log_level: client.log_level.clone(),
+        stopped,
+    });
+    let answers_rounds = !client.is_stateless();
+    let (gateway, caller) = (gateway.clone(), caller.clone());
+    let tasks = gateway.cx.tasks.clone();
+    tasks.spawn(async move {
+        let done = if answers_rounds {
+            rounds::ask_until_complete(&gateway, &caller, &relay, ask).await
+        } else {
+            put(&gateway, &caller, &relay, &ask).await
+        };
+        let _ = events.send(Event::Done(done)).await;
+    });
+    Running { events: receiver, _stop: stop }
+}
+
+/// Puts the request to the connector's server.
+pub(super) async fn put(
+    gateway: &Gateway,
+    caller: &Caller,
+    relay: &Arc<Relay>,
+    ask: &Ask,
+) -> Result<Box<RawValue>> {
+    let peer: Arc<dyn Peer> = relay.clone();
+    let (method, params, name) = (ask.method.as_str(), ask.params.clone(), ask.name.as_deref());
+    let wanted = Wanted { method, params, name };
+    let task = Task::Ask(&wanted);
+    match perform(gateway, caller, &ask.connector, Gate::Call, &peer, task).await?.0 {
+        Done::Answered(result) => Ok(result),
+        _ => Err(Error::ToolNotFound),
+    }
+}
+
+/// The client behind a request, as the server's side sees it.
+pub(super) struct Relay {
+    events: mpsc::Sender<Event>,
+    capabilities: Capabilities,
+    log_level: Option<String>,
+    stopped: CancellationToken,
+}
+
+impl Peer for Relay {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn notified(&self, method: &str, params: Option<&RawValue>) {
+        let told = Event::Told(method.to_owned(), params.map(ToOwned::to_owned));
+        let _ = self.events.try_send(told);
+    }
+
+    fn asked<'a>(&'a self, method: &'a str, params: &'a RawValue) -> BoxFuture<'a, Answered> {
+        async move {
+            let (answer, answered) = oneshot::channel();
+            let question =
+                Question { method: method.to_owned(), params: params.to_owned(), answer };
+            let sent = self.events.send(Event::Asked(question)).await;
+            sent.map_err(|_| method_not_found())?;
+            answered.await.map_err(|_| method_not_found())?
+        }
+        .boxed()
+    }
+
+    fn log_level(&self) -> Option<String> {
+        self.log_level.clone()
+    }
+
+    fn listens_first(&self) -> bool {
+        self.capabilities != Capabilities::default()
+    }
+
+    fn gone(&self) -> BoxFuture<'_, ()> {
+        self.stopped.cancelled().boxed()
+    }
+}

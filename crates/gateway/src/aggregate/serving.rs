@@ -1,0 +1,357 @@
+//! One HTTP request to the aggregate endpoint.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use keyway_connectors::{
+    contact::List,
+    upstream::{Capabilities, STATELESS_VERSION, raw},
+};
+use keyway_model::Caller;
+use serde_json::{Value, json, value::RawValue};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    about,
+    answer::{self, Out, Response, Sink},
+    asking::Asking,
+    client::{
+        BATCH_VERSION, Client, is_handshake_version, is_stateless, negotiated, unknown_method,
+        unsupported, version_header,
+    },
+    hearing, listing,
+    message::{self, INVALID_PARAMS, INVALID_REQUEST, Incoming, Message, Refusal, Request},
+    scope::Scope,
+    session::{ClientSession, SESSION_ID},
+};
+use crate::{error::Result, gateway::Gateway};
+
+/// How much is ready for a client that does not take it before what tells more has to wait.
+const MOST_UNSENT: usize = 32;
+const LOG_LEVELS: [&str; 8] =
+    ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+
+/// What a client sends.
+pub struct AggregateRequest {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: Method,
+    /// The headers as they came.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+/// Answers a client's request.
+///
+/// # Errors
+/// `SessionNotFound` and `InvalidRequest` for a session that is not there or not named;
+/// everything else is answered in the protocol's own words.
+pub async fn serve(
+    gateway: &Gateway,
+    caller: &Caller,
+    scope: Scope,
+    request: AggregateRequest,
+) -> Result<Response> {
+    let door = Door { gateway, caller, scope: &scope, headers: &request.headers };
+    match request.method {
+        Method::POST => door.post(&request.body).await,
+        Method::GET => door.listen(),
+        _ => door.end(),
+    }
+}
+
+struct Door<'a> {
+    gateway: &'a Gateway,
+    caller: &'a Caller,
+    scope: &'a Scope,
+    headers: &'a HeaderMap,
+}
+
+impl Door<'_> {
+    async fn post(&self, body: &[u8]) -> Result<Response> {
+        match message::read(body) {
+            Ok(Incoming::One(Message::Request(request))) => self.request(request).await,
+            Ok(Incoming::One(told)) => self.told(vec![told]),
+            Ok(Incoming::Batch(messages)) => self.batch(messages).await,
+            Err(refusal) => Ok(answer::refused(None, &refusal)),
+        }
+    }
+
+    async fn request(&self, request: Request) -> Result<Response> {
+        if request.method == "initialize" && !is_stateless(&request, self.headers) {
+            return Ok(self.initialize(&request).await);
+        }
+        let client = match self.client(&request)? {
+            Ok(client) => client,
+            Err(refusal) => return Ok(answer::refused(Some(&request.id), &refusal)),
+        };
+        if client.is_stateless() && request.method == "subscriptions/listen" {
+            return Ok(hearing::of_subscription(self.gateway, self.caller, self.scope, &request));
+        }
+        let (sink, outs) = mpsc::channel(MOST_UNSENT);
+        self.start(client, request, sink);
+        Ok(answer::respond(outs, self.headers).await)
+    }
+
+    /// Who sends the request, or why it is not taken.
+    fn client(&self, request: &Request) -> Result<Result<Client, Refusal>> {
+        if is_stateless(request, self.headers) {
+            return Ok(Client::of_stateless(request, self.headers));
+        }
+        self.session().map(|session| session.map(Client::with_session))
+    }
+
+    fn session(&self) -> Result<Result<Arc<ClientSession>, Refusal>> {
+        if let Some(version) = version_header(self.headers).filter(|v| !is_handshake_version(v)) {
+            return Ok(Err(unsupported(version)));
+        }
+        ClientSession::of(self.gateway, self.caller, self.scope, self.headers).map(Ok)
+    }
+
+    async fn initialize(&self, request: &Request) -> Response {
+        let Some(wanted) = request.params.text("protocolVersion") else {
+            let refusal = Refusal::bad(INVALID_PARAMS, "\"protocolVersion\" must be a string");
+            return answer::refused(Some(&request.id), &refusal);
+        };
+        let version = negotiated(&wanted);
+        let declared: Value = request.params.read("capabilities").unwrap_or_default();
+        let capabilities = Capabilities::of(&declared);
+        let (gateway, caller, scope) = (self.gateway, self.caller, self.scope);
+        let session = ClientSession::open(gateway, caller, scope, version, capabilities);
+        let result = about::initialized(gateway, caller, scope, version).await;
+        let (Some(session), Ok(result)) = (session, raw(&result)) else {
+            return answer::empty(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        let mut response = answer::json(StatusCode::OK, message::result(&request.id, &result));
+        response.headers_mut().insert(SESSION_ID, session);
+        response
+    }
+
+    /// Has a request worked on. With a session that goes on though the connection ends; without one the
+    /// end of the connection ends it.
+    fn start(&self, client: Client, request: Request, sink: Sink) {
+        let work = self.work(client, request);
+        tokio::spawn(async move {
+            let out = work.out(Some(&sink)).await;
+            let _ = sink.send(out).await;
+        });
+    }
+
+    fn work(&self, client: Client, request: Request) -> Work {
+        Work {
+            gateway: self.gateway.clone(),
+            caller: self.caller.clone(),
+            scope: self.scope.clone(),
+            headers: self.headers.clone(),
+            client,
+            request,
+        }
+    }
+
+    /// Takes notifications, and answers to questions.
+    fn told(&self, messages: Vec<Message>) -> Result<Response> {
+        if version_header(self.headers).is_some_and(|version| version >= STATELESS_VERSION) {
+            let answers = messages.iter().any(|told| matches!(told, Message::Response { .. }));
+            return Ok(if answers {
+                refused_answer()
+            } else {
+                answer::empty(StatusCode::ACCEPTED)
+            });
+        }
+        let session = match self.session()? {
+            Ok(session) => session,
+            Err(refusal) => return Ok(answer::refused(None, &refusal)),
+        };
+        for told in messages {
+            match told {
+                Message::Response { id, answer } => {
+                    if !session.answered(&id, answer) {
+                        return Ok(refused_answer());
+                    }
+                }
+                Message::Notification { method, params } => {
+                    let cancelled = params.get("requestId");
+                    if let Some(id) = cancelled.filter(|_| method == "notifications/cancelled") {
+                        session.cancel(id);
+                    }
+                }
+                Message::Request(_) => {}
+            }
+        }
+        Ok(answer::empty(StatusCode::ACCEPTED))
+    }
+
+    /// Several messages at once, which only one version has; the answers come together.
+    async fn batch(&self, messages: Vec<Message>) -> Result<Response> {
+        let session = match self.session()? {
+            Ok(session) if session.version == BATCH_VERSION => session,
+            Ok(_) => {
+                let refusal = Refusal::bad(INVALID_REQUEST, "send one message at a time");
+                return Ok(answer::refused(None, &refusal));
+            }
+            Err(refusal) => return Ok(answer::refused(None, &refusal)),
+        };
+        let (mut requests, mut told) = (Vec::new(), Vec::new());
+        for message in messages {
+            match message {
+                Message::Request(request) => requests.push(request),
+                other => told.push(other),
+            }
+        }
+        let accepted = self.told(told)?;
+        if requests.is_empty() {
+            return Ok(accepted);
+        }
+        let client = Client::with_session(session);
+        let works: Vec<_> =
+            requests.into_iter().map(|request| self.work(client.clone(), request)).collect();
+        let outs = futures_util::future::join_all(works.iter().map(|work| work.out(None))).await;
+        let texts = outs.into_iter().map(|out| match out {
+            Out::Last(_, text) | Out::Message(text) => text,
+        });
+        let all = texts.collect::<Vec<_>>().join(",");
+        Ok(answer::json(StatusCode::OK, format!("[{all}]")))
+    }
+
+    /// The stream of a session.
+    fn listen(&self) -> Result<Response> {
+        if !self.headers.contains_key(SESSION_ID) {
+            return Ok(method_not_allowed());
+        }
+        if !answer::takes_events(self.headers) {
+            return Ok(answer::empty(StatusCode::NOT_ACCEPTABLE));
+        }
+        Ok(match self.session()? {
+            Ok(session) => hearing::of_session(self.gateway, self.caller, self.scope, session),
+            Err(refusal) => answer::refused(None, &refusal),
+        })
+    }
+
+    fn end(&self) -> Result<Response> {
+        if !self.headers.contains_key(SESSION_ID) {
+            return Ok(method_not_allowed());
+        }
+        Ok(match self.session()? {
+            Ok(session) => {
+                session.end();
+                answer::empty(StatusCode::NO_CONTENT)
+            }
+            Err(refusal) => answer::refused(None, &refusal),
+        })
+    }
+}
+
+/// Without a session there is only POST (MCP 2026-07-28, Streamable HTTP).
+fn method_not_allowed() -> Response {
+    let mut response = answer::empty(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+fn refused_answer() -> Response {
+    let words =
+        "nobody waits for this answer: the request is over, or was begun in another process";
+    answer::refused(None, &Refusal::bad(INVALID_REQUEST, words))
+}
+
+/// One request that is worked on.
+struct Work {
+    gateway: Gateway,
+    caller: Caller,
+    scope: Scope,
+    headers: HeaderMap,
+    client: Client,
+    request: Request,
+}
+
+impl Work {
+    /// The end of the request. On the handshake wire every answer is one of HTTP's good ones: other
+    /// statuses speak about the session.
+    async fn out(&self, sink: Option<&Sink>) -> Out {
+        let cancelled = match &self.client.session {
+            Some(session) => session.begin(&self.request.id),
+            None => CancellationToken::new(),
+        };
+        let answered = self.answer(sink, &cancelled).await;
+        if let Some(session) = &self.client.session {
+            session.finish(&self.request.id);
+        }
+        match answered {
+            Ok(result) => Out::Last(StatusCode::OK, message::result(&self.request.id, &result)),
+            Err(Refusal { status, error }) => {
+                let status = if self.client.is_stateless() { status } else { StatusCode::OK };
+                Out::Last(status, message::refusal(Some(&self.request.id), &error))
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        sink: Option<&Sink>,
+        cancelled: &CancellationToken,
+    ) -> Result<Box<RawValue>, Refusal> {
+        let (method, stateless) = (self.request.method.as_str(), self.client.is_stateless());
+        match (method, stateless) {
+            ("server/discover", true) => {
+                let (gateway, caller, scope) = (&self.gateway, &self.caller, &self.scope);
+                written(&about::discovered(gateway, caller, scope).await)
+            }
+            ("ping", false) => written(&json!({})),
+            ("logging/setLevel", false) => self.set_log_level(),
+            ("resources/subscribe" | "resources/unsubscribe", false) => self.subscribe(),
+            ("tools/list", _) => self.list(List::Tools).await,
+            ("prompts/list", _) => self.list(List::Prompts).await,
+            ("resources/list", _) => self.list(List::Resources).await,
+            ("resources/templates/list", _) => self.list(List::ResourceTemplates).await,
+            ("tools/call" | "prompts/get" | "resources/read" | "completion/complete", _) => {
+                let asking = Asking {
+                    gateway: &self.gateway,
+                    caller: &self.caller,
+                    scope: &self.scope,
+                    client: &self.client,
+                    headers: &self.headers,
+                    request: &self.request,
+                    sink,
+                    takes_events: answer::takes_events(&self.headers),
+                    cancelled,
+                };
+                asking.answer().await
+            }
+            _ => Err(unknown_method(method)),
+        }
+    }
+
+    async fn list(&self, list: List) -> Result<Box<RawValue>, Refusal> {
+        let (gateway, caller, scope) = (&self.gateway, &self.caller, &self.scope);
+        listing::list(gateway, caller, scope, &self.client, (list, &self.request.params)).await
+    }
+
+    fn set_log_level(&self) -> Result<Box<RawValue>, Refusal> {
+        let level = self.request.params.text("level");
+        match (level.filter(|level| LOG_LEVELS.contains(&level.as_str())), &self.client.session) {
+            (Some(level), Some(session)) => {
+                session.set_log_level(level);
+                written(&json!({}))
+            }
+            _ => Err(Refusal::params(format!("\"level\" is one of {}", LOG_LEVELS.join(", ")))),
+        }
+    }
+
+    fn subscribe(&self) -> Result<Box<RawValue>, Refusal> {
+        let uri = self.request.params.text("uri");
+        match (uri, &self.client.session) {
+            (Some(uri), Some(session)) if self.request.method == "resources/subscribe" => {
+                session.subscribe(uri);
+            }
+            (Some(uri), Some(session)) => session.unsubscribe(&uri),
+            _ => return Err(Refusal::params("\"uri\" must be a string")),
+        }
+        written(&json!({}))
+    }
+}
+
+fn written(result: &Value) -> Result<Box<RawValue>, Refusal> {
+    raw(result).map_err(|error| Refusal::params(error.to_string()))
+}

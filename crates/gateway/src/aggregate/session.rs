@@ -1,0 +1,207 @@
+//! Sessions of clients on the handshake wire. What a session is stands in its sealed id, so that any
+//! replica can take the next request; what is under way in it lives in the process that works on it.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use keyway_connectors::upstream::{Answered, Capabilities};
+use keyway_model::Caller;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::scope::Scope;
+use crate::{
+    error::{Error, Result},
+    gateway::Gateway,
+};
+
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// What a session's seal is for.
+const PURPOSE: &str = "keyway|aggregate-session|v1";
+const MOST_SESSIONS: u64 = 100_000;
+/// For how long what is known of a session is remembered without a request.
+const IDLE: Duration = Duration::from_secs(24 * 3600);
+
+/// The clients with something under way in this process.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    sessions: moka::sync::Cache<Uuid, Arc<ClientSession>>,
+    pub(super) parked: moka::sync::Cache<Uuid, Arc<super::parked::Parked>>,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        let sessions =
+            moka::sync::Cache::builder().max_capacity(MOST_SESSIONS).time_to_idle(IDLE).build();
+        Self { sessions, parked: super::parked::cache() }
+    }
+}
+
+/// What is sealed into a session's id.
+#[derive(Clone, Serialize, Deserialize)]
+struct Ticket {
+    #[serde(rename = "i")]
+    id: Uuid,
+    #[serde(rename = "v")]
+    version: String,
+    #[serde(rename = "c")]
+    capabilities: Capabilities,
+}
+
+/// A session of a client's.
+pub(crate) struct ClientSession {
+    /// The version that was agreed on.
+    pub(super) version: String,
+    /// What the client lets itself be asked for.
+    pub(super) capabilities: Capabilities,
+    /// Falls when the session is ended.
+    pub(super) ended: CancellationToken,
+    log_level: Mutex<Option<String>>,
+    questions: Mutex<HashMap<String, oneshot::Sender<Answered>>>,
+    next_question: AtomicU64,
+    running: Mutex<HashMap<String, CancellationToken>>,
+    subscribed: Mutex<BTreeSet<String>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ClientSession {
+    fn new(ticket: Ticket) -> Self {
+        let Ticket { version, capabilities, .. } = ticket;
+        Self {
+            version,
+            capabilities,
+            ended: CancellationToken::new(),
+            log_level: Mutex::default(),
+            questions: Mutex::default(),
+            next_question: AtomicU64::new(1),
+            running: Mutex::default(),
+            subscribed: Mutex::default(),
+        }
+    }
+
+    /// Opens a session and gives the value of its header.
+    pub(super) fn open(
+        gateway: &Gateway,
+        caller: &Caller,
+        scope: &Scope,
+        version: &str,
+        capabilities: Capabilities,
+    ) -> Option<HeaderValue> {
+        let id = Uuid::from_bytes(gateway.cx.random.bytes());
+        let ticket = Ticket { id, version: version.to_owned(), capabilities };
+        let text = serde_json::to_vec(&ticket).ok()?;
+        let bound = bound_to(caller, scope);
+        let sealed = gateway.sessions.seal_bytes(&gateway.cx.random, &bound, &text)?;
+        gateway.clients.sessions.insert(id, Arc::new(Self::new(ticket)));
+        HeaderValue::try_from(sealed).ok()
+    }
+
+    /// The session of a request.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`] where it is another user's, made up, for other connectors, or over;
+    /// [`Error::InvalidRequest`] where there is none.
+    pub(super) fn of(
+        gateway: &Gateway,
+        caller: &Caller,
+        scope: &Scope,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Self>> {
+        let Some(sealed) = headers.get(SESSION_ID) else {
+            let words = "the header Mcp-Session-Id is missing; initialize first";
+            return Err(Error::InvalidRequest(words.to_owned()));
+        };
+        let opened = gateway.sessions.open_bytes(&bound_to(caller, scope), sealed.as_bytes());
+        let ticket: Ticket = opened
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .ok_or(Error::SessionNotFound)?;
+        let made = || Arc::new(Self::new(ticket.clone()));
+        let session = gateway.clients.sessions.get_with(ticket.id, made);
+        if session.ended.is_cancelled() { Err(Error::SessionNotFound) } else { Ok(session) }
+    }
+
+    /// Ends the session and all that is under way in it.
+    pub(super) fn end(&self) {
+        self.ended.cancel();
+        for (_, token) in locked(&self.running).drain() {
+            token.cancel();
+        }
+        locked(&self.questions).clear();
+    }
+
+    /// From which level on the client wants to hear of servers' logs.
+    pub(super) fn log_level(&self) -> Option<String> {
+        locked(&self.log_level).clone()
+    }
+
+    /// Takes note of the level.
+    pub(super) fn set_log_level(&self, level: String) {
+        *locked(&self.log_level) = Some(level);
+    }
+
+    /// Takes note of a request that is begun; the token falls when the client cancels it.
+    pub(super) fn begin(&self, request: &RawValue) -> CancellationToken {
+        let token = CancellationToken::new();
+        locked(&self.running).insert(request.get().to_owned(), token.clone());
+        token
+    }
+
+    /// Forgets a request that is over.
+    pub(super) fn finish(&self, request: &RawValue) {
+        locked(&self.running).remove(request.get());
+    }
+
+    /// Cancels a request that is under way; one that is over, or unknown, is not.
+    pub(super) fn cancel(&self, request: &RawValue) {
+        if let Some(token) = locked(&self.running).remove(request.get()) {
+            token.cancel();
+        }
+    }
+
+    /// A name for a question to the client, whose answer goes where it is waited for.
+    pub(super) fn ask(&self, answer: oneshot::Sender<Answered>) -> String {
+        let name = format!("keyway-{}", self.next_question.fetch_add(1, Ordering::Relaxed));
+        locked(&self.questions).insert(name.clone(), answer);
+        name
+    }
+
+    /// Hands an answer on; whether it was waited for.
+    pub(super) fn answered(&self, question: &RawValue, answer: Answered) -> bool {
+        let name = serde_json::from_str::<String>(question.get()).ok();
+        let waiting = name.and_then(|name| locked(&self.questions).remove(&name));
+        waiting.is_some_and(|waiting| waiting.send(answer).is_ok())
+    }
+
+    /// The resources that the client wants to hear of.
+    pub(super) fn subscribed(&self) -> BTreeSet<String> {
+        locked(&self.subscribed).clone()
+    }
+
+    /// Adds a resource to them.
+    pub(super) fn subscribe(&self, uri: String) {
+        locked(&self.subscribed).insert(uri);
+    }
+
+    /// Takes one away.
+    pub(super) fn unsubscribe(&self, uri: &str) {
+        locked(&self.subscribed).remove(uri);
+    }
+}
+
+/// What a session belongs to: a user, and the connectors that the address names.
+fn bound_to(caller: &Caller, scope: &Scope) -> Vec<u8> {
+    crate::session::bound(PURPOSE, &[caller.user.as_str(), &scope.to_string()])
+}
