@@ -17,6 +17,7 @@ mod hostile;
 mod hostile_answers;
 mod launch;
 mod machine_grants;
+mod model_apis;
 mod probe;
 mod processes;
 mod proxy;

@@ -5,6 +5,7 @@ pub(crate) mod catalog;
 pub(crate) mod catalogue;
 pub(crate) mod connector;
 pub(crate) mod headers;
+mod model_api;
 pub(crate) mod probe;
 pub(crate) mod problem;
 pub(crate) mod schema;

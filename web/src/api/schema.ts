@@ -432,7 +432,7 @@ export interface components {
             connector?: string | null;
             /** @description The tool's name at the server. */
             tool?: string | null;
-            /** @description `{slug}__{tool}`. */
+            /** @description The `name` of a listed tool, in any of the list's formats. */
             name?: string | null;
             /** @description The arguments, an object. */
             arguments?: {

@@ -37,7 +37,7 @@ pub struct ToolCall {
 }
 
 impl ToolCall {
-    /// The connector and the tool behind a name of [`list_all`](super::list_all).
+    /// The connector and the tool behind a name of [`list_all`](super::list_all), in either form.
     pub fn split_name(name: &str) -> Result<(ConnectorKey, String)> {
         let (slug, tool) = names::split(name).ok_or(Error::ToolNotFound)?;
         Ok((ConnectorKey::Slug(slug), tool.to_owned()))
@@ -110,8 +110,7 @@ async fn original_name(gateway: &Gateway, caller: &Caller, call: &ToolCall) -> R
     if !names::may_be_changed(&call.tool) {
         return Ok(call.tool.clone());
     }
-    let wanted = format!("{slug}__{}", call.tool);
     let listed = of_connector(gateway, caller, &call.connector).await?;
-    let found = listed.tools.into_iter().find(|tool| tool.name == wanted || tool.tool == call.tool);
-    Ok(found.map_or_else(|| call.tool.clone(), |tool| tool.tool))
+    let tools: Vec<_> = listed.tools.iter().map(|tool| tool.tool.as_str()).collect();
+    Ok(names::original(slug, &call.tool, &tools).unwrap_or(&call.tool).to_owned())
 }

@@ -11,6 +11,8 @@ use crate::names;
 pub struct Tool {
     /// The name among the user's tools: `{slug}__{tool}`.
     pub name: String,
+    /// The same for model APIs: at most 64 characters of `[A-Za-z0-9_-]`.
+    pub name_for_models: String,
     /// The connector's slug.
     pub connector: String,
     /// The name at the server.
@@ -61,6 +63,7 @@ pub(super) fn describe(connector: &Connector, tools: &[Box<RawValue>], stale: bo
             hints.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Tool {
             name: names::qualified(&connector.slug, &descriptor.name),
+            name_for_models: names::for_models(&connector.slug, &descriptor.name),
             connector: connector.slug.to_string(),
             tool: descriptor.name,
             title: descriptor.title,

@@ -1,11 +1,13 @@
 //! The tools of all of a user's connectors in one list, in Keyway's shape or in those of common model APIs.
 
+use std::collections::HashSet;
+
 use keyway_gateway::tools::{AllTools, Tool as GatewayTool};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::tool::Access;
+use super::{model_api, tool::Access};
 use crate::error::Problem;
 
 /// The tools of all of the caller's connectors.
@@ -22,13 +24,13 @@ pub(crate) struct ToolCatalogue {
 pub(crate) enum CatalogueTool {
     /// Keyway's own shape.
     Keyway(NamedTool),
-    /// As the OpenAI chat API takes it.
+    /// As the OpenAI chat completions API takes it; its name has 64 characters of `[A-Za-z0-9_-]` at most.
     OpenAi {
         /// Always `function`.
         r#type: &'static str,
         function: OpenAiFunction,
     },
-    /// As the Anthropic messages API takes it.
+    /// As the Anthropic messages API takes it; its name has 64 characters of `[A-Za-z0-9_-]` at most.
     Anthropic {
         name: String,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,43 +112,39 @@ impl ToolCatalogue {
                 sign_in_url: problem.sign_in_url(public_url),
             }
         });
-        let tools = all.tools.into_iter().map(|tool| CatalogueTool::new(tool, format));
-        Self { tools: tools.collect(), unavailable: unavailable.collect() }
+        let mut seen = HashSet::new();
+        // Model APIs refuse a request that names a tool twice.
+        let fits =
+            |tool: &GatewayTool| format.is_none() || seen.insert(tool.name_for_models.clone());
+        let tools = all.tools.into_iter().filter(fits);
+        let tools = tools.map(|tool| CatalogueTool::new(tool, format)).collect();
+        Self { tools, unavailable: unavailable.collect() }
     }
 }
 
 impl CatalogueTool {
     fn new(tool: GatewayTool, format: Option<Format>) -> Self {
-        let GatewayTool { name, connector, description, input_schema, access, stale, .. } = tool;
+        let name = tool.name_for_models;
         match format {
-            None => {
-                let tool = tool.tool;
-                Self::Keyway(NamedTool {
-                    name,
-                    connector,
-                    tool,
-                    description,
-                    input_schema,
-                    access,
-                    stale,
-                })
-            }
+            None => Self::Keyway(NamedTool {
+                name: tool.name,
+                connector: tool.connector,
+                tool: tool.tool,
+                description: tool.description,
+                input_schema: tool.input_schema,
+                access: tool.access,
+                stale: tool.stale,
+            }),
             Some(Format::Openai) => {
-                let parameters = input_schema.unwrap_or_else(any_object);
-                Self::OpenAi {
-                    r#type: "function",
-                    function: OpenAiFunction { name, description, parameters },
-                }
+                let description = tool.description.map(model_api::short_description);
+                let parameters = model_api::schema(tool.input_schema);
+                let function = OpenAiFunction { name, description, parameters };
+                Self::OpenAi { r#type: "function", function }
             }
             Some(Format::Anthropic) => {
-                let input_schema = input_schema.unwrap_or_else(any_object);
-                Self::Anthropic { name, description, input_schema }
+                let input_schema = model_api::schema(tool.input_schema);
+                Self::Anthropic { name, description: tool.description, input_schema }
             }
         }
     }
-}
-
-/// The schema of a tool that says nothing about its arguments.
-fn any_object() -> Box<RawValue> {
-    RawValue::from_string(r#"{"type":"object"}"#.to_owned()).unwrap_or_default()
 }

@@ -71,7 +71,7 @@ pub(crate) struct CallTool {
     /// The tool's name at the server.
     #[serde(default)]
     tool: Option<String>,
-    /// `{slug}__{tool}`.
+    /// The `name` of a listed tool, in any of the list's formats.
     #[serde(default)]
     name: Option<String>,
     /// The arguments, an object.
