@@ -2,7 +2,7 @@
  * @file Fetches what the tests need from the registries and writes down where it is.
  *
  *     node tests/tools/prepare.mjs            what `make test` needs
- *     node tests/tools/prepare.mjs interop    the interop servers written in Python besides
+ *     node tests/tools/prepare.mjs interop    what of the interop run is written in Python besides
  *
  * Nothing outside `tests` is written, except by apt-get where this machine has no Chromium or PostgreSQL.
  * A second run finds everything in place and takes a fraction of a second.
