@@ -12,7 +12,7 @@ const PUBLIC: [&str; 6] =
     ["/healthz", "/readyz", "/metrics", "/api/openapi.json", "/api/docs", "/oauth/"];
 
 /// Method and path of every route of the document that wants credentials.
-async fn guarded_routes(api: &Api) -> Vec<(Method, String)> {
+pub(crate) async fn guarded_routes(api: &Api) -> Vec<(Method, String)> {
     let document = api.get("/api/openapi.json").await.expect(200);
     let paths = document["paths"].as_object().expect("paths").clone();
     let routes = paths.into_iter().flat_map(|(path, item)| methods(&path, &item));
@@ -28,7 +28,7 @@ fn methods(path: &str, item: &Value) -> Vec<(Method, String)> {
 }
 
 /// The path with `id` for its first parameter and something for the others.
-fn filled(path: &str, id: &str) -> String {
+pub(crate) fn filled(path: &str, id: &str) -> String {
     let mut parts: Vec<_> = path.split('/').map(str::to_owned).collect();
     let mut ids = [id].into_iter();
     for part in parts.iter_mut().filter(|part| part.starts_with('{')) {

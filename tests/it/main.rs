@@ -18,6 +18,7 @@ mod hostile_answers;
 mod launch;
 mod machine_grants;
 mod model_apis;
+mod personal_tokens;
 mod probe;
 mod processes;
 mod proxy;

@@ -22,6 +22,8 @@ pub enum Credentials {
         /// `Keyway-User`.
         user: String,
     },
+    /// The session cookie, with the `Origin` of Keyway's own page.
+    Cookie(String),
 }
 
 /// A caller of one Keyway. Cheap to clone.
@@ -93,6 +95,19 @@ impl Api {
         Self { credentials, ..self.clone() }
     }
 
+    /// The same caller at Keyway's own page: the session cookie that the credentials give.
+    pub async fn at_own_page(&self) -> Self {
+        let answer = self.post("/api/v1/session-cookie", json!({})).await;
+        let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next());
+        let cookie = cookie.unwrap_or_else(|| panic!("no cookie was given: {}", answer.text()));
+        self.with(Credentials::Cookie(cookie.to_owned()))
+    }
+
+    /// What is shown at the door.
+    pub fn credentials(&self) -> Credentials {
+        self.credentials.clone()
+    }
+
     /// The public origin of this Keyway.
     pub fn origin(&self) -> &str {
         &self.origin
@@ -106,6 +121,9 @@ impl Api {
             Credentials::Bearer(token) => request.bearer_auth(token),
             Credentials::ServiceKey { key, user } => {
                 request.bearer_auth(key).header("keyway-user", user)
+            }
+            Credentials::Cookie(cookie) => {
+                request.header("cookie", cookie).header("origin", &self.origin)
             }
         }
     }

@@ -18,6 +18,8 @@ text_enum! {
         Jwt = "jwt",
         /// A service key on the user's behalf.
         ServiceKey = "service_key",
+        /// A personal token of the user's.
+        PersonalToken = "personal_token",
         /// A browser's session, as a token or a cookie.
         Session = "session",
         /// Keyway itself, with nobody asking.
@@ -127,6 +129,7 @@ impl From<&CallerKind> for Actor {
             CallerKind::SingleUser => Self::SingleUser,
             CallerKind::Jwt => Self::Jwt,
             CallerKind::ServiceKey(_) => Self::ServiceKey,
+            CallerKind::PersonalToken(_) => Self::PersonalToken,
             CallerKind::SessionToken(_) | CallerKind::SessionCookie { .. } => Self::Session,
         }
     }

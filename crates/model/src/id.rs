@@ -81,6 +81,10 @@ id! {
     RevocationId
 }
 id! {
+    /// Names a personal token.
+    PersonalTokenId
+}
+id! {
     /// Names a browser session, be it a bearer token or a cookie.
     BrowserSessionId
 }

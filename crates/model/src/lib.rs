@@ -21,8 +21,8 @@ pub use connector::{
 };
 pub use grant::{Grant, RefreshAttempt};
 pub use id::{
-    ActivityId, AuthorizationSessionId, BrowserSessionId, ConnectorId, RegistrationId,
-    RevocationId, ServiceKeyId, SignInId,
+    ActivityId, AuthorizationSessionId, BrowserSessionId, ConnectorId, PersonalTokenId,
+    RegistrationId, RevocationId, ServiceKeyId, SignInId,
 };
 pub use random::Random;
 pub use registration::{ClientRegistration, RegistrationKind};

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::id::{BrowserSessionId, ConnectorId, ServiceKeyId};
+use crate::id::{BrowserSessionId, ConnectorId, PersonalTokenId, ServiceKeyId};
 
 /// The host application's opaque name for a user: 1 to 256 bytes without control characters, compared
 /// byte for byte, never trimmed and never folded.
@@ -69,6 +69,8 @@ pub enum CallerKind {
     Jwt,
     /// A service key with `Keyway-User`.
     ServiceKey(ServiceKeyId),
+    /// A personal token.
+    PersonalToken(PersonalTokenId),
     /// A session token shown as a bearer.
     SessionToken(BrowserSessionId),
     /// The session cookie.

@@ -6,6 +6,7 @@ pub(crate) mod catalogue;
 pub(crate) mod connector;
 pub(crate) mod headers;
 mod model_api;
+pub(crate) mod personal_token;
 pub(crate) mod probe;
 pub(crate) mod problem;
 pub(crate) mod schema;

@@ -1,15 +1,16 @@
-//! Who is behind a request: service keys, sessions and JWTs, remembered so that a warm call asks no
+//! Who is behind a request: service keys, sessions, personal tokens and JWTs, remembered so that a warm call asks no
 //! database. What a request shows is read in `credentials`, and judged here.
 
 pub(crate) mod credentials;
 mod fenced;
 mod jwks;
 pub(crate) mod jwt;
+pub(crate) mod personal_tokens;
 pub(crate) mod sessions;
 pub(crate) mod token;
 
 use keyway_model::{Caller, CallerKind, Clock, ServiceKeyId, UserId};
-use keyway_storage::{BrowserSession, BrowserSessionKind, Change, Database};
+use keyway_storage::{BrowserSession, BrowserSessionKind, Change, Database, PersonalToken};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Code, Problem};
@@ -27,6 +28,7 @@ pub(crate) struct Identities {
     jwts: Option<Jwts>,
     service_keys: Fenced<ServiceKeyId>,
     sessions: Fenced<BrowserSession>,
+    personal_tokens: Fenced<PersonalToken>,
 }
 
 impl Identities {
@@ -37,6 +39,7 @@ impl Identities {
             jwts,
             service_keys: Fenced::new(REMEMBERED),
             sessions: Fenced::new(REMEMBERED),
+            personal_tokens: Fenced::new(REMEMBERED),
         }
     }
 
@@ -63,6 +66,12 @@ impl Identities {
                 Ok(Caller { user, kind: CallerKind::ServiceKey(id), connectors: None })
             }
             Credential::SessionToken(token) => self.session_token(token).await.map(caller_of),
+            Credential::PersonalToken(token) => {
+                let PersonalToken { id, user_id, connectors, .. } =
+                    self.personal_token(token).await?;
+                let kind = CallerKind::PersonalToken(id);
+                Ok(Caller { user: user_id, kind, connectors: Some(connectors) })
+            }
             Credential::SessionCookie(value) => {
                 self.session(value, BrowserSessionKind::Cookie).await.map(caller_of)
             }
@@ -89,6 +98,20 @@ impl Identities {
         self.session(token, BrowserSessionKind::Token).await
     }
 
+    /// The personal token, if it is known, not revoked and has not ended.
+    pub(crate) async fn personal_token(
+        &self,
+        token: &SecretString,
+    ) -> Result<PersonalToken, Problem> {
+        let hash = token::hash(token);
+        let load = self.database.personal_token(&hash);
+        let found = self.personal_tokens.get_or_load(hash, load).await?;
+        let now = self.clock.now();
+        found.filter(|token| token.expires_at.is_none_or(|end| now < end)).ok_or_else(|| {
+            Problem::unauthenticated("the personal token is unknown, revoked or has ended")
+        })
+    }
+
     /// What the host application's JWT says.
     pub(crate) async fn jwt(&self, token: &SecretString) -> Result<Verified, Problem> {
         let jwts = self.jwts.as_ref();
@@ -101,6 +124,7 @@ impl Identities {
         match change {
             Change::ServiceKeys => self.service_keys.forget_all(),
             Change::Sessions => self.sessions.forget_all(),
+            Change::PersonalTokens => self.personal_tokens.forget_all(),
             Change::Everything => self.forget_all(),
             Change::Connector { .. } | Change::Contact { .. } | Change::SignIn { .. } => {}
         }
@@ -110,6 +134,7 @@ impl Identities {
     pub(crate) fn forget_all(&self) {
         self.service_keys.forget_all();
         self.sessions.forget_all();
+        self.personal_tokens.forget_all();
     }
 
     async fn session(

@@ -12,6 +12,7 @@ mod extract;
 mod identity;
 mod jobs;
 mod keys;
+mod lifetime;
 pub mod openapi;
 mod pages;
 mod router;

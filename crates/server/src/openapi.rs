@@ -21,7 +21,7 @@ use crate::{router, routes::mcp};
         (name = "tools", description = "Listing and calling tools"),
         (name = "activity", description = "What happened, and what changes"),
         (name = "mcp", description = "Connectors as MCP servers"),
-        (name = "sessions", description = "Sessions of browsers"),
+        (name = "sessions", description = "Sessions of browsers, and tokens of users"),
         (name = "operations", description = "For the operator"),
     ),
     modifiers(&Bearer),
@@ -35,7 +35,8 @@ struct Bearer;
 impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
-            "A JWT of the host application, a service key with `Keyway-User`, or a session token",
+            "A JWT of the host application, a service key with `Keyway-User`, a session token, or a \
+             personal token",
         ));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme.build()));

@@ -18,8 +18,8 @@ use crate::{
     extract::origin,
     openapi,
     routes::{
-        activity, catalog, connectors, mcp, oauth_pages, operations, probe, sessions, sign_in,
-        tools, users,
+        activity, catalog, connectors, mcp, oauth_pages, operations, personal_tokens, probe,
+        sessions, sign_in, tools, users,
     },
     state::AppState,
     telemetry,
@@ -54,6 +54,11 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(sessions::open_session))
         .routes(routes!(sessions::exchange_for_cookie))
         .routes(routes!(mcp::aggregate))
+        .routes(routes!(
+            personal_tokens::list_personal_tokens,
+            personal_tokens::create_personal_token
+        ))
+        .routes(routes!(personal_tokens::revoke_personal_token))
         .routes(routes!(mcp::proxy))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))

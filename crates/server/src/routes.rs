@@ -7,6 +7,7 @@ pub(crate) mod mcp;
 mod oauth_answers;
 pub(crate) mod oauth_pages;
 pub(crate) mod operations;
+pub(crate) mod personal_tokens;
 pub(crate) mod probe;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;

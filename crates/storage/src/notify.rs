@@ -39,6 +39,8 @@ pub enum Change {
     ServiceKeys,
     /// The browser sessions.
     Sessions,
+    /// The personal tokens: one was revoked.
+    PersonalTokens,
     /// Perhaps anything: changes may have been missed, so that every cache is to be emptied.
     Everything,
 }
@@ -62,6 +64,7 @@ enum Told {
     },
     ServiceKeys,
     Sessions,
+    PersonalTokens,
     Everything,
 }
 
@@ -88,6 +91,7 @@ pub(crate) fn payload(sender: Uuid, change: &Change) -> String {
         },
         Change::ServiceKeys => Told::ServiceKeys,
         Change::Sessions => Told::Sessions,
+        Change::PersonalTokens => Told::PersonalTokens,
         Change::Everything => Told::Everything,
     };
     // A struct of texts always has a JSON form; the empty text would be heard as `Everything`.
@@ -120,6 +124,7 @@ pub(crate) fn heard(me: Uuid, payload: &str) -> Option<Change> {
         }
         Told::ServiceKeys => Change::ServiceKeys,
         Told::Sessions => Change::Sessions,
+        Told::PersonalTokens => Change::PersonalTokens,
         Told::Everything => Change::Everything,
     })
 }
@@ -144,6 +149,7 @@ mod tests {
             Change::SignIn { user_id, connector_id, authorization_session_id },
             Change::ServiceKeys,
             Change::Sessions,
+            Change::PersonalTokens,
             Change::Everything,
         ] {
             let text = payload(me, &change);

@@ -7,10 +7,11 @@ use crate::{database::Database, dispatch::dispatch, error::Error, notify::Change
 const DELETE_CONNECTORS: &str = "DELETE FROM connectors WHERE user_id = $1";
 const DELETE_ACTIVITY: &str = "DELETE FROM activity WHERE user_id = $1";
 const DELETE_SESSIONS: &str = "DELETE FROM browser_sessions WHERE user_id = $1";
+const DELETE_PERSONAL_TOKENS: &str = "DELETE FROM personal_tokens WHERE user_id = $1";
 
 impl Database {
     /// Deletes all connectors of the user with every sealed byte of them, their sign-ins, browser
-    /// sessions and activity. Their tokens are revoked where the server offers it, in nobody's
+    /// sessions, personal tokens and activity. Their tokens are revoked where the server offers it, in nobody's
     /// name. The connectors that were deleted come back.
     ///
     /// # Errors
@@ -28,8 +29,10 @@ impl Database {
         self.make_revocations_nobodys(&mut transaction, user).await?;
         dispatch!(execute transaction.statement(), DELETE_CONNECTORS, user.as_str())?;
         dispatch!(execute transaction.statement(), DELETE_SESSIONS, user.as_str())?;
+        dispatch!(execute transaction.statement(), DELETE_PERSONAL_TOKENS, user.as_str())?;
         dispatch!(execute transaction.statement(), DELETE_ACTIVITY, user.as_str())?;
         transaction.announce(Change::Sessions);
+        transaction.announce(Change::PersonalTokens);
         transaction.commit().await?;
         Ok(connectors)
     }

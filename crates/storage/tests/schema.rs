@@ -90,7 +90,7 @@ on_both! {
         let newest = "SELECT MAX(version) FROM _sqlx_migrations";
         let sql = format!("UPDATE _sqlx_migrations SET version = 999 WHERE version = ({newest})");
         bench.behind(&sql).await;
-        let known = i64::try_from(names("sqlite").len()).unwrap();
+        let known = names("sqlite").last().unwrap()[..4].parse::<i64>().unwrap();
         for _ in 0..2 {
             let refused = bench.database.migrate().await;
             let Err(Error::SchemaNewer { found: 999, known: own }) = refused else {

@@ -12,6 +12,7 @@ mod errors;
 mod grants;
 mod keys;
 mod leases;
+mod personal_tokens;
 mod postgres;
 mod registrations;
 mod revocations;

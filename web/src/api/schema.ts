@@ -214,6 +214,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/personal-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the caller's personal tokens, the oldest first. */
+        get: operations["list_personal_tokens"];
+        put?: never;
+        /** Makes a personal token. Takes the session cookie of Keyway's own page, and no bearer. */
+        post: operations["create_personal_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/personal-tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a personal token. Streams that were opened with it end. */
+        delete: operations["revoke_personal_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session-cookie": {
         parameters: {
             query?: never;
@@ -391,7 +426,7 @@ export interface components {
             /** @description The name the connector had then. */
             connector_name: string | null;
             /** @enum {string} */
-            actor: "single_user" | "jwt" | "service_key" | "session" | "keyway";
+            actor: "single_user" | "jwt" | "service_key" | "personal_token" | "session" | "keyway";
             /** @enum {string} */
             action: "connector_created" | "connector_changed" | "connector_deleted" | "sign_in_started" | "sign_in_finished" | "sign_in_failed" | "token_refreshed" | "signed_out" | "tokens_revoked" | "tool_called" | "request_proxied";
             /** @description `ok`, or a code that says what went wrong. */
@@ -594,6 +629,18 @@ export interface components {
             /** @description For `enterprise_managed`: the person's id token, which never comes back. */
             idp_id_token?: string | null;
         };
+        /** @description A personal token to be made. */
+        NewPersonalToken: {
+            /** @description What it is for, in the user's words. */
+            name: string;
+            /** @description The only connectors it is good for, by id or slug; at least one. */
+            connectors: string[];
+            /**
+             * Format: int64
+             * @description Its life in seconds; absent means until it is revoked.
+             */
+            expires_in?: number | null;
+        };
         /** @description A session to be opened for one user. */
         NewSession: {
             /** @description The user; with a JWT its own, or absent. */
@@ -636,6 +683,37 @@ export interface components {
             name: string;
             description?: string | null;
             parameters: unknown;
+        };
+        /** @description A personal token as it is listed, without its secret. */
+        PersonalTokenListed: {
+            id: string;
+            name: string;
+            /** @description The ids of the connectors it is good for; some may be gone. */
+            connectors: string[];
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at: string | null;
+        };
+        /** @description A personal token that was made. The token is shown once. */
+        PersonalTokenMade: {
+            id: string;
+            /** @description A bearer token for `/mcp…`, `GET /api/v1/tools` and `POST /api/v1/tools/call`. */
+            token: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at: string | null;
+        };
+        /** @description The caller's personal tokens. */
+        PersonalTokens: {
+            personal_tokens: components["schemas"]["PersonalTokenListed"][];
+            /** @description Whether this caller may make one: the session cookie of Keyway's own page, and nobody else. */
+            can_create: boolean;
         };
         /** @description An MCP server to pick from. */
         Preset: {
@@ -1312,6 +1390,98 @@ export interface operations {
                 content: {
                     "text/event-stream": string;
                 };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_personal_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tokens */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonalTokens"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_personal_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPersonalToken"];
+            };
+        };
+        responses: {
+            /** @description The token, shown once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonalTokenMade"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_personal_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The token is good for nothing any more */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {

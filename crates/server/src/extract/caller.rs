@@ -11,14 +11,22 @@ use super::browser;
 use crate::{
     error::Problem,
     identity::credentials::{self, Credential},
+    lifetime::Lifetime,
     state::AppState,
 };
 
 /// The caller of a REST route.
 pub(crate) struct RestCaller(pub(crate) Caller);
 
-/// The caller of an MCP route, where session tokens are not taken: they are for browsers.
-pub(crate) struct McpCaller(pub(crate) Caller);
+/// The person at Keyway's own page, by the session cookie: nothing that can be handed over counts here.
+pub(crate) struct PageCaller(pub(crate) Caller);
+
+/// The caller of a route that lists or calls tools, where personal tokens are taken too.
+pub(crate) struct ToolCaller(pub(crate) Caller);
+
+/// The caller of an MCP route, and how long the answer may stream. Session tokens are not taken: they are
+/// for browsers. Personal tokens are.
+pub(crate) struct McpCaller(pub(crate) Caller, pub(crate) Lifetime);
 
 /// What a request shows, for the routes that decide for themselves what to make of it.
 pub(crate) enum Shown {
@@ -42,11 +50,20 @@ impl FromRequestParts<AppState> for Shown {
 }
 
 impl Shown {
-    /// The caller whom it proves.
+    /// The caller whom it proves, at the doors where a personal token proves nobody.
     ///
     /// # Errors
     /// 401 where it proves nobody (any more), 400 where `Keyway-User` does not fit.
     pub(crate) async fn caller(&self, app: &AppState) -> Result<Caller, Problem> {
+        if matches!(self, Self::Credential(Credential::PersonalToken(_), _)) {
+            let detail = "a personal token is taken at /mcp, and for listing and calling tools";
+            return Err(Problem::unauthenticated(detail));
+        }
+        self.caller_of_tools(app).await
+    }
+
+    /// The same, at the doors where a personal token counts.
+    async fn caller_of_tools(&self, app: &AppState) -> Result<Caller, Problem> {
         match self {
             Self::SingleUser => Ok(local()),
             Self::Credential(credential, user) => {
@@ -64,20 +81,56 @@ impl FromRequestParts<AppState> for RestCaller {
     }
 }
 
+impl FromRequestParts<AppState> for PageCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        let shown = Shown::from_request_parts(parts, app).await?;
+        match shown {
+            Shown::Credential(Credential::SessionCookie(_), _) => shown.caller(app).await.map(Self),
+            Shown::SingleUser => Err(Problem::invalid(
+                "single_user asks for no credentials; set KEYWAY_AUTH=tokens for personal tokens",
+            )),
+            Shown::Credential(..) => Err(Problem::unauthenticated(
+                "this takes the session cookie of Keyway's own page, and no bearer token",
+            )),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for ToolCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        Shown::from_request_parts(parts, app).await?.caller_of_tools(app).await.map(Self)
+    }
+}
+
 impl FromRequestParts<AppState> for McpCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         match Shown::from_request_parts(parts, app).await? {
-            Shown::SingleUser => Ok(Self(local())),
+            Shown::SingleUser => Ok(Self(local(), Lifetime::UNBOUND)),
             Shown::Credential(Credential::SessionToken(_), _) => Err(Problem::unauthenticated(
-                "a session token is not taken here; send a JWT or service key",
+                "a session token is not taken here; send a JWT, service key or personal token",
             )),
             Shown::Credential(credential, user) => {
-                app.identities.caller(&credential, user).await.map(Self)
+                let lifetime = lifetime(app, &credential).await?;
+                let caller = app.identities.caller(&credential, user).await?;
+                Ok(Self(caller, lifetime))
             }
         }
     }
+}
+
+/// How long an answer to this credential may stream.
+async fn lifetime(app: &AppState, credential: &Credential) -> Result<Lifetime, Problem> {
+    let Credential::PersonalToken(token) = credential else { return Ok(Lifetime::UNBOUND) };
+    // From before the look at the token, so that no revocation falls in between.
+    let changes = app.context.background.changes();
+    let token = app.identities.personal_token(token).await?;
+    Ok(Lifetime::of_personal_token(app.clone(), token.id, token.expires_at, changes))
 }
 
 /// The user whom the browser behind these headers proves: the one user of `single_user`, or the one of a

@@ -16,6 +16,8 @@ pub(crate) enum Credential {
     ServiceKey(SecretString),
     /// `Authorization: Bearer kwst_…`
     SessionToken(SecretString),
+    /// `Authorization: Bearer kwpt_…`
+    PersonalToken(SecretString),
     /// Any other bearer token.
     Jwt(SecretString),
     /// The session cookie.
@@ -30,6 +32,8 @@ impl Credential {
             Self::ServiceKey(secret)
         } else if token.starts_with(token::SESSION) {
             Self::SessionToken(secret)
+        } else if token.starts_with(token::PERSONAL) {
+            Self::PersonalToken(secret)
         } else {
             Self::Jwt(secret)
         }
@@ -53,7 +57,7 @@ pub(crate) fn shown(headers: &HeaderMap, cookie_name: &str) -> Result<Credential
     let value = cookie(headers, cookie_name).map(SecretString::from);
     value.map(Credential::SessionCookie).ok_or_else(|| {
         Problem::unauthenticated(
-            "send Authorization: Bearer with a JWT, service key or session token",
+            "send Authorization: Bearer with a JWT, service key, session token or personal token",
         )
     })
 }

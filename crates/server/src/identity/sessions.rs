@@ -40,7 +40,10 @@ pub(crate) async fn open(
     wanted: NewSession,
 ) -> Result<SessionOpened, Problem> {
     let user = opening_user(app, shown, wanted.user_id.as_deref()).await?;
-    let connectors = connector_ids(app, &user, wanted.connectors).await?;
+    let connectors = match wanted.connectors {
+        Some(names) => Some(connector_ids(app, &all_of(&user), names).await?),
+        None => None,
+    };
     let label = wanted.label.filter(|label| !label.is_empty());
     if label.as_ref().is_some_and(|label| label.len() > LONGEST_LABEL) {
         return Err(Problem::invalid(format!("label may have at most {LONGEST_LABEL} bytes")));
@@ -99,7 +102,7 @@ pub(crate) async fn exchange(
                 expires_at,
             }
         }
-        Credential::ServiceKey(_) | Credential::SessionCookie(_) => {
+        Credential::ServiceKey(_) | Credential::PersonalToken(_) | Credential::SessionCookie(_) => {
             return Err(Problem::unauthenticated("send a session token or a JWT as the bearer"));
         }
     };
@@ -118,8 +121,10 @@ pub(crate) async fn handed_over(app: &AppState, token: &str) -> Result<UserId, P
             app.identities.session_token(&token).await.map(|session| session.user_id)
         }
         Credential::Jwt(token) => app.identities.jwt(&token).await.map(|verified| verified.user),
-        Credential::ServiceKey(_) | Credential::SessionCookie(_) => {
-            Err(Problem::unauthenticated("a service key proves nobody at a browser"))
+        Credential::ServiceKey(_) | Credential::PersonalToken(_) | Credential::SessionCookie(_) => {
+            Err(Problem::unauthenticated(
+                "neither a service key nor a personal token proves who is at a browser",
+            ))
         }
     }
 }
@@ -168,27 +173,30 @@ fn own_user(user: UserId, also_named: Option<UserId>) -> Result<UserId, Problem>
     Ok(user)
 }
 
-/// The ids of the user's connectors of these names, so that the session cannot grow by a slug that is
+/// The user, with a view of all connectors.
+fn all_of(user: &UserId) -> Caller {
+    Caller { user: user.clone(), kind: CallerKind::SingleUser, connectors: None }
+}
+
+/// The ids of the caller's connectors of these names, so that a credential cannot grow by a slug that is
 /// given to another connector later.
-async fn connector_ids(
+pub(super) async fn connector_ids(
     app: &AppState,
-    user: &UserId,
-    names: Option<Vec<String>>,
-) -> Result<Option<Vec<ConnectorId>>, Problem> {
-    let Some(names) = names else { return Ok(None) };
-    let caller = Caller { user: user.clone(), kind: CallerKind::SingleUser, connectors: None };
+    caller: &Caller,
+    names: Vec<String>,
+) -> Result<Vec<ConnectorId>, Problem> {
     let mut ids = Vec::with_capacity(names.len());
     for name in names {
         let unknown =
             || Problem::invalid(format!("connectors: the user has no connector {name:?}"));
         let key: ConnectorKey = name.parse().map_err(|_| unknown())?;
-        match registry::find(&app.context, &caller, &key).await {
+        match registry::find(&app.context, caller, &key).await {
             Ok(view) => ids.push(view.connector.id),
             Err(keyway_connectors::Error::NotFound) => return Err(unknown()),
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Some(ids))
+    Ok(ids)
 }
 
 fn life(seconds: Option<u64>) -> Result<Duration, Problem> {

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 pub(crate) const SERVICE_KEY: &str = "kwsk_";
 /// What a session token begins with.
 pub(crate) const SESSION: &str = "kwst_";
+/// What a personal token begins with.
+pub(crate) const PERSONAL: &str = "kwpt_";
 /// What the value of a session cookie begins with.
 pub(crate) const COOKIE: &str = "kwsc_";
 

@@ -35,7 +35,7 @@ pub(crate) const PATH: &str = "/mcp/{connector}";
 )]
 pub(crate) async fn proxy(
     State(app): State<AppState>,
-    McpCaller(caller): McpCaller,
+    McpCaller(caller, lifetime): McpCaller,
     Key(key): Key,
     method: Method,
     headers: HeaderMap,
@@ -43,7 +43,7 @@ pub(crate) async fn proxy(
 ) -> Result<Response, Problem> {
     let request = ProxyRequest { method, headers, body };
     let response = proxy::forward(&app.gateway, &caller, &key, request).await?;
-    Ok(response.map(Body::new))
+    Ok(lifetime.bind(response.map(Body::new)))
 }
 
 /// Which connectors are served as one.
@@ -69,7 +69,7 @@ pub(crate) struct ScopeQuery {
 )]
 pub(crate) async fn aggregate(
     State(app): State<AppState>,
-    McpCaller(caller): McpCaller,
+    McpCaller(caller, lifetime): McpCaller,
     query: Result<Query<ScopeQuery>, QueryRejection>,
     method: Method,
     headers: HeaderMap,
@@ -79,5 +79,5 @@ pub(crate) async fn aggregate(
     let scope = Scope::read(query.connectors.as_deref(), query.names.as_deref())?;
     let request = AggregateRequest { method, headers, body };
     let response = aggregate::serve(&app.gateway, &caller, scope, request).await?;
-    Ok(response.map(Body::new))
+    Ok(lifetime.bind(response.map(Body::new)))
 }

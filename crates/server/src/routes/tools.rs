@@ -14,7 +14,11 @@ use crate::{
         tool::{CallTool, TestReport, Tools},
     },
     error::Problem,
-    extract::{caller::RestCaller, json::Json, key::Key},
+    extract::{
+        caller::{RestCaller, ToolCaller},
+        json::Json,
+        key::Key,
+    },
     state::AppState,
 };
 
@@ -72,7 +76,7 @@ pub(crate) async fn list_connector_tools(
 )]
 pub(crate) async fn list_tools(
     State(app): State<AppState>,
-    RestCaller(caller): RestCaller,
+    ToolCaller(caller): ToolCaller,
     query: Result<Query<ListToolsQuery>, QueryRejection>,
 ) -> Result<JsonBody<ToolCatalogue>, Problem> {
     let Query(query) = query?;
@@ -94,7 +98,7 @@ pub(crate) async fn list_tools(
 )]
 pub(crate) async fn call_tool(
     State(app): State<AppState>,
-    RestCaller(caller): RestCaller,
+    ToolCaller(caller): ToolCaller,
     Json(body): Json<CallTool>,
 ) -> Result<JsonBody<Box<RawValue>>, Problem> {
     Ok(JsonBody(tools::call(&app.gateway, &caller, body.try_into()?).await?))

@@ -1,0 +1,14 @@
+-- Tokens that users make for clients which can send a header.
+
+CREATE TABLE personal_tokens (
+    id                        BLOB    NOT NULL PRIMARY KEY,
+    user_id                   TEXT    NOT NULL,
+    name                      TEXT    NOT NULL,
+    connectors                TEXT    NOT NULL, -- the only ones it is good for
+    hash                      BLOB    NOT NULL,
+    created_at                INTEGER NOT NULL,
+    expires_at                INTEGER,
+    CONSTRAINT personal_tokens_hash_key UNIQUE (hash)
+) STRICT;
+
+CREATE INDEX personal_tokens_user_id ON personal_tokens (user_id);
