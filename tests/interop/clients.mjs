@@ -1,6 +1,7 @@
 /**
  * @file Lets MCP clients that others wrote connect to the real binary, list tools, call them, hear of progress and be
- * asked, at both doors: a connector's own, and all connectors as one server. Behind it is the fixture server.
+ * asked, at both doors: a connector's own, and all connectors as one server. They show a personal token; behind Keyway is
+ * the fixture server.
  *
  *     node tests/interop/clients.mjs [--only inspector,sdk-1] [--door connector,all]
  *
@@ -65,6 +66,18 @@ const SETTINGS = {
   KEYWAY_JWT_AUDIENCE: HOST.audience,
 };
 
+/** Connects the fixture for a user, and makes a personal token for it as Keyway's own page does. @returns {Promise<string>} the token */
+async function connectFixture(keyway, url) {
+  const authorization = { authorization: `Bearer ${hostJwt('ada')}` };
+  const connector = { url, name: 'Fixture', slug: SLUG, auth_type: 'headers' };
+  await keyway.api('POST', '/api/v1/connectors', connector, authorization);
+  const given = await fetch(new URL('/api/v1/session-cookie', keyway.url), { method: 'POST', headers: authorization });
+  const cookie = given.headers.getSetCookie()[0].split(';')[0];
+  const wanted = { name: 'Real clients', connectors: [SLUG] };
+  const { token } = await keyway.api('POST', '/api/v1/personal-tokens', wanted, { cookie, origin: keyway.url });
+  return token;
+}
+
 /** Runs one client to its end. @returns {Promise<{ output: string, trouble?: string }>} what it told, and how it ended where it did not end well */
 async function run({ client, python }, wanted) {
   const script = path.join(FOLDER, client, python ? 'client.py' : 'client.mjs');
@@ -108,9 +121,7 @@ async function main() {
   const keyway = await Keyway.start({ name: 'interop-clients', env: SETTINGS });
   const rows = [];
   try {
-    const access = { url: keyway.url, authorization: `Bearer ${hostJwt('ada')}` };
-    const connector = { url: fixture.ready.url, name: 'Fixture', slug: SLUG, auth_type: 'headers' };
-    await keyway.api('POST', '/api/v1/connectors', connector, { authorization: access.authorization });
+    const access = { url: keyway.url, authorization: `Bearer ${await connectFixture(keyway, fixture.ready.url)}` };
     for (const kind of CLIENTS.filter(({ client }) => clients.includes(client))) {
       for (const wire of kind.wires) for (const door of doors) rows.push(await rowOf(kind, wire, door, access));
     }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import type { Activity, Connector, ProbeReport } from "./api/types";
-import { actionOf, activityWords, countTools, healthOf, outcomeOf, pillOf, reasonOf, signInFailure } from "./words";
+import type { Activity, Connector, PersonalToken, ProbeReport } from "./api/types";
+import {
+  actionOf, activityWords, countTools, healthOf, namesOf, outcomeOf, pillOf, reasonOf, signInFailure, tokenEnd,
+} from "./words";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 
@@ -99,4 +101,22 @@ it("says what happened, and what did not", () => {
   expect(one("tokens_revoked", "revoked")).toBe("Access ended at the server");
   expect(one("tokens_revoked", "not_supported")).toBe("Access could not be ended at the server");
   expect(one("from_a_newer_keyway", "ok")).toBe("from_a_newer_keyway");
+});
+
+describe("a personal token", () => {
+  const token = (part: Partial<PersonalToken> = {}): PersonalToken => ({
+    id: "0193", name: "Laptop", connectors: ["1", "2", "gone"], created_at: "2026-11-20T12:00:00Z", expires_at: null, ...part,
+  });
+
+  it("names the connectors that are still there", () => {
+    const all = [connector({ id: "1", name: "Notes" }), connector({ id: "3", name: "Mail" }), connector({ id: "2", name: "Tasks" })];
+    expect(namesOf(token(), all)).toBe("Notes, Tasks");
+    expect(namesOf(token({ connectors: ["gone"] }), all)).toBe("Its connectors were deleted");
+  });
+
+  it("says when it was made and when it ends", () => {
+    expect(tokenEnd(token(), NOW)).toBe("Made yesterday, until you revoke it");
+    expect(tokenEnd(token({ expires_at: "2026-11-24T12:00:00Z" }), NOW)).toBe("Made yesterday, ends in 3 days");
+    expect(tokenEnd(token({ expires_at: "2026-11-21T10:00:00Z" }), NOW)).toBe("Made yesterday, ended 2 hours ago");
+  });
 });

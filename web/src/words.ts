@@ -1,7 +1,7 @@
 // Every text of the page, and how states, reasons and outcomes become words. Nothing else in the page
 // spells out English.
 
-import type { Activity, Connector, ProbeReport } from "./api/types";
+import type { Activity, Connector, PersonalToken, ProbeReport } from "./api/types";
 import { relativeTime } from "./time";
 
 export const texts = {
@@ -31,6 +31,31 @@ export const texts = {
     body: "You are not signed in to it, or your session has ended.",
     hint: "Open it again from the application that brought you here. If you run Keyway yourself, make a session with POST /api/v1/sessions and open the address it answers.",
     linkSpent: "The link that brought you here was already used or has expired. Ask for a new one.",
+  },
+
+  tokens: {
+    title: "Personal tokens",
+    intro: "For AI clients that can send a header. Each works with the connectors you choose.",
+    make: "Make a token",
+    making: "Making…",
+    makeTitle: "Make a personal token",
+    name: "Name",
+    nameHint: "What it is for, such as the client’s name.",
+    connectors: "Works with",
+    chooseOne: "Choose at least one connector.",
+    ends: "Ends",
+    madeTitle: "Your new token",
+    madeBody: "Copy the token now. It is not shown again.",
+    token: "Token",
+    madeHint: "The client sends it as “Authorization: Bearer” and the token, to the address /mcp/ and the connector’s short name.",
+    done: "Done",
+    revoke: "Revoke…",
+    revokeTitle: (name: string) => `Revoke ${name}?`,
+    revokeBody: "Clients that use it are cut off at once. This cannot be undone.",
+    revokeConfirm: "Revoke",
+    revoking: "Revoking…",
+    revoked: (name: string) => `${name} revoked.`,
+    noneLeft: "Its connectors were deleted",
   },
 
   presets: "Pick a server",
@@ -299,6 +324,29 @@ const SIGN_IN_FAILURES: Record<string, string> = {
 export function signInFailure(code: string | null | undefined, detail?: string | null): string {
   const text = SIGN_IN_FAILURES[code ?? ""] ?? "The sign-in did not succeed.";
   return detail == null || detail === "" ? text : `${text} (${detail})`;
+}
+
+const DAY = 24 * 60 * 60;
+
+/** How long a personal token may last; `null` is until it is revoked. */
+export const TOKEN_LIVES = [
+  { label: "After 90 days", seconds: 90 * DAY },
+  { label: "After a year", seconds: 365 * DAY },
+  { label: "When I revoke it", seconds: null },
+] as const;
+
+/** The names of the connectors that a token works with, as far as they are there. */
+export function namesOf(token: PersonalToken, connectors: Connector[]): string {
+  const names = connectors.filter(({ id }) => token.connectors.includes(id)).map(({ name }) => name);
+  return names.length === 0 ? texts.tokens.noneLeft : names.join(", ");
+}
+
+/** When a token was made and when it ends, as a sentence. */
+export function tokenEnd({ created_at, expires_at }: PersonalToken, now: number): string {
+  const made = `Made ${relativeTime(created_at, now)}`;
+  if (expires_at == null) return `${made}, until you revoke it`;
+  const verb = Date.parse(expires_at) > now ? "ends" : "ended";
+  return `${made}, ${verb} ${relativeTime(expires_at, now)}`;
 }
 
 /** The host of an address, for people; the text itself where it is none. */

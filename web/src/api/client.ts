@@ -10,6 +10,9 @@ import type {
   Connector,
   ConnectorPatch,
   NewConnector,
+  NewPersonalToken,
+  PersonalTokenMade,
+  PersonalTokens,
   Preset,
   ProbeReport,
   SignInStarted,
@@ -33,6 +36,9 @@ export interface Api {
   signOut(id: string): Promise<void>;
   authorizationSession(id: string): Promise<AuthorizationSession>;
   activity(id: string): Promise<Activity[]>;
+  personalTokens(): Promise<PersonalTokens>;
+  makePersonalToken(token: NewPersonalToken): Promise<PersonalTokenMade>;
+  revokePersonalToken(id: string): Promise<void>;
   /** The stream of what changes, which has no end of its own. */
   events(signal: AbortSignal): Promise<Response>;
 }
@@ -73,6 +79,9 @@ export function createApi(base: string, token: string | null): Api {
     activity: async (connector) =>
       (await answer(client.GET("/api/v1/activity", { params: { query: { connector, limit: 20 } } })))
         .activity,
+    personalTokens: () => answer(client.GET("/api/v1/personal-tokens")),
+    makePersonalToken: (body) => answer(client.POST("/api/v1/personal-tokens", { body })),
+    revokePersonalToken: (id) => done(client.DELETE("/api/v1/personal-tokens/{id}", one(id))),
     events: (signal) =>
       fetch(`${base}/api/v1/events`, {
         signal,

@@ -1,6 +1,6 @@
 // The heading, the list, and the dialog that is open.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 import { needsSession } from "../api/client";
 import type { Connector } from "../api/types";
@@ -12,6 +12,8 @@ import { ConnectorList } from "./ConnectorList";
 import { DeleteDialog } from "./DeleteDialog";
 import { EditDialog } from "./EditDialog";
 import { Icon } from "./Icon";
+import { TokenSection } from "./TokenSection";
+import { useFocusAfterDialog } from "./useFocusAfterDialog";
 
 type OpenDialog = { kind: "add" } | { kind: "edit" | "delete"; connector: Connector };
 
@@ -49,6 +51,7 @@ export function Page({ target, linkSpent }: { target: string | null; linkSpent: 
         onEdit={(connector) => setDialog({ kind: "edit", connector })}
         onDelete={(connector) => setDialog({ kind: "delete", connector })}
       />
+      {known && <TokenSection />}
       {dialog?.kind === "add" && (
         <AddDialog
           onAdded={() => setDialog((open) => (open?.kind === "add" ? null : open))}
@@ -65,20 +68,4 @@ export function Page({ target, linkSpent }: { target: string | null; linkSpent: 
       )}
     </>
   );
-}
-
-/** A dialog gives the focus back to what opened it; where that is gone, or about to go, the add button takes it. */
-function useFocusAfterDialog(
-  fallback: { current: HTMLElement | null },
-  isOpen: boolean,
-  openerLeaves: { current: boolean },
-): void {
-  const wasOpen = useRef(isOpen);
-  useEffect(() => {
-    const root = fallback.current?.getRootNode() as ShadowRoot | undefined;
-    const isLost = openerLeaves.current || root?.activeElement == null;
-    if (wasOpen.current && !isOpen && isLost) fallback.current?.focus();
-    if (!isOpen) openerLeaves.current = false;
-    wasOpen.current = isOpen;
-  }, [isOpen]);
 }
