@@ -32,4 +32,5 @@ mod service_keys;
 mod sign_in;
 mod ssrf;
 mod step_up;
+mod streams;
 mod users;

@@ -26,6 +26,7 @@ use crate::{
     keys::key_ring,
     router,
     state::{AppState, Parts},
+    streams::Streams,
     telemetry,
 };
 
@@ -224,6 +225,7 @@ fn state(
     AppState::new(Parts {
         gateway: Gateway::new(context.clone(), session_seal(keys), stopping.clone()),
         identities: Identities::new(context.database.clone(), context.clock.clone(), jwts),
+        streams: Streams::new(config.streams_per_user),
         doors: Doors::new(public, listening, &config.host_origins, single_user),
         single_user,
         metrics,

@@ -46,6 +46,8 @@ pub struct Config {
     pub registration: RegistrationMode,
     /// What a server that asks for input is answered when nobody is behind the call.
     pub elicitation: Elicitation,
+    /// How many streams a user may hold open at the MCP doors.
+    pub streams_per_user: usize,
     /// What is known of servers beforehand: Keyway's own catalog, and the operator's laid over it.
     pub catalog: Arc<Catalog>,
     /// What is logged, in the syntax of tracing's filter.

@@ -84,7 +84,7 @@ impl Problem {
     }
 
     #[must_use]
-    fn retry_after(mut self, after: Duration) -> Self {
+    pub(crate) fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
     }

@@ -18,6 +18,7 @@ mod pages;
 mod router;
 mod routes;
 mod state;
+mod streams;
 pub mod telemetry;
 
 pub use app::{Running, Seams, start};

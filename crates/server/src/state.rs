@@ -13,7 +13,7 @@ use keyway_gateway::Gateway;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{extract::origin::Doors, identity::Identities};
+use crate::{extract::origin::Doors, identity::Identities, streams::Streams};
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +27,8 @@ pub(crate) struct Parts {
     pub(crate) gateway: Gateway,
     /// Who is calling.
     pub(crate) identities: Identities,
+    /// The streams that users hold open.
+    pub(crate) streams: Streams,
     /// The hosts and origins that are let in.
     pub(crate) doors: Doors,
     /// Whether there is one user who shows no credential.

@@ -30,6 +30,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let client_metadata_url = reader.parsed(&s::CLIENT_METADATA_URL, document_url);
     let registration = reader.parsed(&s::REGISTRATION, registration);
     let elicitation = reader.parsed(&s::ELICITATION, elicitation);
+    let streams_per_user = reader.parsed(&s::STREAMS_PER_USER, count);
     let catalog = catalog::read(reader);
     let log = reader.parsed(&s::LOG, log_filter);
     if matches!(auth, Some(Auth::SingleUser)) {
@@ -47,6 +48,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         client_metadata_url,
         registration: registration?,
         elicitation: elicitation?,
+        streams_per_user: streams_per_user?,
         catalog: catalog?,
         log: log?,
     })
@@ -95,6 +97,13 @@ fn elicitation(text: &str) -> Result<Elicitation, String> {
         "decline" => Ok(Elicitation::Decline),
         "accept_defaults" => Ok(Elicitation::AcceptDefaults),
         _ => Err("write decline or accept_defaults".to_owned()),
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..) => Ok(count),
+        _ => Err("write a whole number, 1 or more".to_owned()),
     }
 }
 

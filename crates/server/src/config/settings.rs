@@ -39,5 +39,6 @@ settings! {
     REGISTRATION = "KEYWAY_REGISTRATION", "per_connector", false;
     CATALOG = "KEYWAY_CATALOG", "", false;
     ELICITATION = "KEYWAY_ELICITATION", "decline", false;
+    STREAMS_PER_USER = "KEYWAY_STREAMS_PER_USER", "512", false;
     LOG = "KEYWAY_LOG", "info", false;
 }

@@ -4,6 +4,7 @@
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
+    response::Response,
 };
 use keyway_model::{Caller, CallerKind, UserId};
 
@@ -13,6 +14,7 @@ use crate::{
     identity::credentials::{self, Credential},
     lifetime::Lifetime,
     state::AppState,
+    streams::Room,
 };
 
 /// The caller of a REST route.
@@ -24,9 +26,22 @@ pub(crate) struct PageCaller(pub(crate) Caller);
 /// The caller of a route that lists or calls tools, where personal tokens are taken too.
 pub(crate) struct ToolCaller(pub(crate) Caller);
 
-/// The caller of an MCP route, and how long the answer may stream. Session tokens are not taken: they are
-/// for browsers. Personal tokens are.
-pub(crate) struct McpCaller(pub(crate) Caller, pub(crate) Lifetime);
+/// The caller of an MCP route, and what its answer is bounded by. Session tokens are not taken: they are for
+/// browsers. Personal tokens are.
+pub(crate) struct McpCaller(pub(crate) Caller, pub(crate) Bounds);
+
+/// What the answer to a caller at an MCP door is bounded by.
+pub(crate) struct Bounds {
+    lifetime: Lifetime,
+    room: Room,
+}
+
+impl Bounds {
+    /// The answer to the caller within its bounds. Every answer at an MCP door passes here.
+    pub(crate) fn hold(self, app: &AppState, caller: &Caller, response: Response) -> Response {
+        self.lifetime.bind(self.room.keep(app, &caller.user, response))
+    }
+}
 
 /// What a request shows, for the routes that decide for themselves what to make of it.
 pub(crate) enum Shown {
@@ -110,17 +125,20 @@ impl FromRequestParts<AppState> for McpCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
-        match Shown::from_request_parts(parts, app).await? {
-            Shown::SingleUser => Ok(Self(local(), Lifetime::UNBOUND)),
-            Shown::Credential(Credential::SessionToken(_), _) => Err(Problem::unauthenticated(
-                "a session token is not taken here; send a JWT, service key or personal token",
-            )),
+        let (caller, lifetime) = match Shown::from_request_parts(parts, app).await? {
+            Shown::SingleUser => (local(), Lifetime::UNBOUND),
+            Shown::Credential(Credential::SessionToken(_), _) => {
+                return Err(Problem::unauthenticated(
+                    "a session token is not taken here; send a JWT, service key or personal token",
+                ));
+            }
             Shown::Credential(credential, user) => {
                 let lifetime = lifetime(app, &credential).await?;
-                let caller = app.identities.caller(&credential, user).await?;
-                Ok(Self(caller, lifetime))
+                (app.identities.caller(&credential, user).await?, lifetime)
             }
-        }
+        };
+        let room = Room::of(app, &caller.user, &parts.method)?;
+        Ok(Self(caller, Bounds { lifetime, room }))
     }
 }
 

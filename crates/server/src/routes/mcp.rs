@@ -35,7 +35,7 @@ pub(crate) const PATH: &str = "/mcp/{connector}";
 )]
 pub(crate) async fn proxy(
     State(app): State<AppState>,
-    McpCaller(caller, lifetime): McpCaller,
+    McpCaller(caller, bounds): McpCaller,
     Key(key): Key,
     method: Method,
     headers: HeaderMap,
@@ -43,7 +43,7 @@ pub(crate) async fn proxy(
 ) -> Result<Response, Problem> {
     let request = ProxyRequest { method, headers, body };
     let response = proxy::forward(&app.gateway, &caller, &key, request).await?;
-    Ok(lifetime.bind(response.map(Body::new)))
+    Ok(bounds.hold(&app, &caller, response.map(Body::new)))
 }
 
 /// Which connectors are served as one.
