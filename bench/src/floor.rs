@@ -1,16 +1,19 @@
-//! The measure: a pass-through on the HTTP stack that Keyway has, with the same settings, which knows no
-//! callers, no connectors and no tokens. What Keyway costs more than this is its own.
+//! The measure: a pass-through on the HTTP stack that Keyway has, hyper on both sides with the same
+//! settings, which knows no routes, no callers, no connectors and no tokens. What Keyway costs more than
+//! this is its own.
 
 use std::net::SocketAddr;
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, Method, StatusCode, Uri, header},
-    response::Response,
+use bytes::Bytes;
+use http::{HeaderName, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Either, Empty, Full};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
 };
-use http::HeaderName;
+use tokio::net::TcpListener;
 
 /// What belongs to one hop and is not handed on.
 const HOP_BY_HOP: [HeaderName; 5] = [
@@ -20,48 +23,69 @@ const HOP_BY_HOP: [HeaderName; 5] = [
     header::TE,
     header::TRANSFER_ENCODING,
 ];
+/// As Keyway has it.
+const BUFFER: usize = 64 * 1024;
 
-#[derive(Clone)]
-struct Floor {
-    client: reqwest::Client,
-    origin: String,
-}
+type Upstream = Client<HttpConnector, Full<Bytes>>;
+type Body = Either<Incoming, Empty<Bytes>>;
 
-/// Hands every request on to `upstream`.
+/// Hands every request that comes over the listener on to `upstream`.
 ///
 /// # Errors
-/// Where no HTTP client can be made.
-pub(crate) fn router(upstream: SocketAddr) -> anyhow::Result<Router> {
+/// Where the listener fails.
+pub(crate) async fn serve(listener: TcpListener, upstream: SocketAddr) -> anyhow::Result<()> {
+    let client = client();
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().max_buf_size(BUFFER);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let client = client.clone();
+        let service = service_fn(move |request| pass(client.clone(), upstream, request));
+        let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
+        tokio::spawn(connection);
+    }
+}
+
+fn client() -> Upstream {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
     #[expect(
         clippy::disallowed_methods,
         reason = "the floor is measured without the egress policy"
     )]
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .tcp_nodelay(true)
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
         .pool_max_idle_per_host(64)
-        .build()?;
-    let floor = Floor { client, origin: format!("http://{upstream}") };
-    Ok(Router::new().fallback(pass).layer(DefaultBodyLimit::disable()).with_state(floor))
+        .http1_max_buf_size(BUFFER)
+        .build(tcp)
 }
 
 async fn pass(
-    State(floor): State<Floor>,
-    method: Method,
-    uri: Uri,
-    mut headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, StatusCode> {
+    client: Upstream,
+    upstream: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, hyper::Error> {
+    let (mut parts, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
     for name in HOP_BY_HOP {
-        headers.remove(name);
+        parts.headers.remove(name);
     }
-    let url = format!("{}{uri}", floor.origin);
-    let sent = floor.client.request(method, url).headers(headers).body(body).send().await;
-    let answer = http::Response::<reqwest::Body>::from(sent.map_err(|_| StatusCode::BAD_GATEWAY)?);
-    let (mut parts, body) = answer.into_parts();
-    parts.headers.remove(header::CONNECTION);
-    parts.headers.remove(header::TRANSFER_ENCODING);
-    Ok(Response::from_parts(parts, Body::new(body)))
+    let Ok(uri) = format!("http://{upstream}{}", parts.uri).parse::<Uri>() else {
+        return Ok(failed(StatusCode::BAD_REQUEST));
+    };
+    parts.uri = uri;
+    let request = Request::from_parts(parts, Full::new(body));
+    let Ok(mut answer) = client.request(request).await else {
+        return Ok(failed(StatusCode::BAD_GATEWAY));
+    };
+    answer.headers_mut().remove(header::CONNECTION);
+    answer.headers_mut().remove(header::TRANSFER_ENCODING);
+    Ok(answer.map(Either::Left))
+}
+
+fn failed(status: StatusCode) -> Response<Body> {
+    let mut answer = Response::new(Either::Right(Empty::new()));
+    *answer.status_mut() = status;
+    answer
 }

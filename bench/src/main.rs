@@ -19,6 +19,7 @@ mod upstream;
 
 use std::{io::Write as _, net::SocketAddr, path::PathBuf};
 
+use axum::serve::ListenerExt as _;
 use clap::Parser;
 use tokio::{net::TcpListener, runtime::Builder};
 
@@ -52,23 +53,24 @@ fn main() -> anyhow::Result<()> {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(run::run(&keyway, quick, &cores))
         }
-        Command::Upstream => serve(upstream::router()),
-        Command::Floor { upstream } => serve(floor::router(upstream)?),
+        Command::Upstream => on_loopback(async |listener| {
+            let listener = listener.tap_io(|stream| {
+                stream.set_nodelay(true).expect("a socket of loopback takes TCP_NODELAY");
+            });
+            Ok(axum::serve(listener, upstream::router()).await?)
+        }),
+        Command::Floor { upstream } => {
+            on_loopback(async |listener| floor::serve(listener, upstream).await)
+        }
     }
 }
 
 /// Serves on a free port of loopback, says which on the first line, and goes on until it is killed. The
 /// runtime is the one that `keyway serve` has.
-fn serve(router: axum::Router) -> anyhow::Result<()> {
-    use axum::serve::ListenerExt as _;
-
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+fn on_loopback(serve: impl AsyncFnOnce(TcpListener) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
-        let listener = listener.tap_io(|stream| {
-            stream.set_nodelay(true).expect("a socket of loopback takes TCP_NODELAY");
-        });
-        Ok(axum::serve(listener, router).await?)
+        serve(listener).await
     })
 }

@@ -73,7 +73,7 @@ async fn the_log_of_a_sign_in_a_refresh_and_a_call_holds_no_secret() {
     stage.process.api().call("notes", "whoami", json!({})).await.expect(200);
 
     let log = stage.process.log();
-    assert!(log.lines().count() > 10, "there is a log to look at: {log}");
+    assert!(log.lines().count() > 5, "there is a log to look at: {log}");
     let secrets = stage.authorization_server.secrets();
     assert!(secrets.len() >= 5, "codes and tokens were given out");
     for secret in secrets {

@@ -23,6 +23,7 @@ use url::Url;
 use crate::{
     context::Context,
     dpop::{self, Prover},
+    egress::Target,
     error::{Error, Result},
     provider::{DbOAuthProvider, Mode},
     refresh,
@@ -32,8 +33,10 @@ use crate::{
 pub struct Credential {
     /// The connector.
     pub connector: Connector,
-    /// Its URL, admitted and parsed.
+    /// Its URL, parsed.
     pub url: Url,
+    /// The same, admitted and ready to be called.
+    pub target: Target,
     /// The headers that authenticate: `Authorization`, or the user's own.
     pub headers: HeaderMap,
     /// The access token behind them; `None` for a connector with headers.
@@ -59,9 +62,9 @@ pub struct TokenFacts {
 }
 
 impl Credential {
-    fn new(connector: Connector, url: Url, headers: HeaderMap) -> Self {
+    fn new(connector: Connector, url: Url, target: Target, headers: HeaderMap) -> Self {
         let health = Mutex::new(connector.health.status);
-        Self { connector, url, headers, token: None, prover: None, health }
+        Self { connector, url, target, headers, token: None, prover: None, health }
     }
 
     /// Takes note of how a contact went, and tells whether that is news.
@@ -219,10 +222,12 @@ async fn load(
     let connector = cx.database.connector(&caller.user, key).await?;
     let connector = connector.filter(|found| caller.may_use(found.id)).ok_or(Error::NotFound)?;
     check_usable(&connector, gate)?;
-    let admitted = cx.egress.on_behalf_of(&connector.url).admit(&connector.url);
-    let url = admitted.map_err(|refusal| Error::from(refusal).about(connector.reference()))?;
+    let client = cx.egress.on_behalf_of(&connector.url);
+    let refused = |refusal| Error::from(refusal).about(connector.reference());
+    let url = client.admit(&connector.url).map_err(refused)?;
+    let target = client.target(&url).map_err(refused)?;
     let headers = static_headers(cx, &connector).await?;
-    let plain = Credential::new(connector, url, headers);
+    let plain = Credential::new(connector, url, target, headers);
     let credential = Arc::new(match plain.connector.auth_type {
         AuthType::Headers => plain,
         AuthType::OAuth => {
@@ -240,8 +245,9 @@ async fn load(
 /// [`Error::Disabled`], [`Error::SignInRequired`], [`Error::ReauthRequired`].
 pub(crate) async fn stored(cx: &Context, connector: &Connector, url: &Url) -> Result<Credential> {
     check_usable(connector, Gate::Test)?;
+    let target = cx.egress.on_behalf_of(&connector.url).target(url)?;
     let headers = static_headers(cx, connector).await?;
-    let plain = Credential::new(connector.clone(), url.clone(), headers);
+    let plain = Credential::new(connector.clone(), url.clone(), target, headers);
     if connector.auth_type == AuthType::Headers {
         return Ok(plain);
     }

@@ -1,10 +1,10 @@
 //! Tokens that are bound to a key (DPoP, RFC 9449), as requests use them: what is proven at a token
 //! endpoint, the proof beside each request to an MCP server, and the nonces that servers hand out.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use keyway_model::{Clock, Random};
 use keyway_oauth::{
     assertion::{ClientAssertion, SigningKey},
@@ -12,14 +12,19 @@ use keyway_oauth::{
     http::SendError,
     token::{TokenAnswer, TokenError},
 };
+use metrics::Counter;
 use secrecy::SecretString;
 use url::Url;
 
 use crate::{
     context::Context,
-    egress::{Body, EgressClient},
+    egress::{Body, Egress, EgressClient, Refusal, Target},
     error::{Error, Result},
 };
+
+/// Looked up once: every call counts.
+static UPSTREAM_REQUESTS: LazyLock<Counter> =
+    LazyLock::new(|| metrics::counter!("keyway_upstream_requests_total"));
 
 /// How often random bytes that are no key are replaced by others.
 const MOST_TRIES: usize = 4;
@@ -146,6 +151,14 @@ impl Prover {
     }
 }
 
+/// A key's proof beside each request to one URL.
+pub struct Proving<'a> {
+    /// What proves.
+    pub prover: &'a Prover,
+    /// The URL as the proof names it.
+    pub url: &'a Url,
+}
+
 /// Sends a request as [`EgressClient::open_url`] does; with a fresh proof where there is a prover, and
 /// once more where the server wants its nonce in it.
 pub async fn open_url(
@@ -153,20 +166,35 @@ pub async fn open_url(
     prover: Option<&Prover>,
     method: Method,
     url: Url,
-    mut headers: HeaderMap,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response<Body>, SendError> {
-    metrics::counter!("keyway_upstream_requests_total").increment(1);
-    let Some(prover) = prover else {
-        return client.open_url(method, url, headers, body).await;
+    let refused = |refusal: Refusal| SendError::Blocked(refusal.to_string());
+    let target = client.target(&url).map_err(refused)?;
+    let mut request = Request::new(body);
+    (*request.method_mut(), *request.headers_mut()) = (method, headers);
+    let proving = prover.map(|prover| Proving { prover, url: &url });
+    Box::pin(send_to(client.egress(), &target, proving, request)).await
+}
+
+/// Sends a request as [`Egress::send_to`] does; with a proof as [`open_url`] does.
+pub async fn send_to(
+    egress: &Egress,
+    target: &Target,
+    proving: Option<Proving<'_>>,
+    mut request: Request<Bytes>,
+) -> Result<Response<Body>, SendError> {
+    UPSTREAM_REQUESTS.increment(1);
+    let Some(Proving { prover, url }) = proving else {
+        return egress.send_to(target, request).await;
     };
-    let nonce = prover.nonces.of(&url);
-    prover.prove(&method, &url, &mut headers, nonce.as_deref());
-    let answer =
-        client.open_url(method.clone(), url.clone(), headers.clone(), body.clone()).await?;
-    let Some(wanted) = prover.learn(&url, nonce.as_deref(), &answer) else { return Ok(answer) };
+    let method = request.method().clone();
+    let nonce = prover.nonces.of(url);
+    prover.prove(&method, url, request.headers_mut(), nonce.as_deref());
+    let answer = egress.send_to(target, request.clone()).await?;
+    let Some(wanted) = prover.learn(url, nonce.as_deref(), &answer) else { return Ok(answer) };
     drop(answer);
-    metrics::counter!("keyway_upstream_requests_total").increment(1);
-    prover.prove(&method, &url, &mut headers, Some(&wanted));
-    client.open_url(method, url, headers, body).await
+    UPSTREAM_REQUESTS.increment(1);
+    prover.prove(&method, url, request.headers_mut(), Some(&wanted));
+    egress.send_to(target, request).await
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use keyway_connectors::{
     DbOAuthProvider, Mode,
     access_token::{self, Credential, Gate},
-    dpop,
+    dpop::{self, Proving},
     egress::Body,
     upstream::{STATELESS_VERSION, bearer_challenge},
 };
@@ -140,11 +140,12 @@ async fn send(
     request: &ProxyRequest,
 ) -> Result<Response> {
     let connector = || credential.connector.reference();
-    let headers = upstream_headers(gateway, credential, &request.headers)?;
-    let client = gateway.cx.egress.on_behalf_of(&credential.connector.url);
-    let (method, url) = (request.method.clone(), credential.url.clone());
-    let prover = credential.prover.as_deref();
-    let sent = dpop::open_url(&client, prover, method, url, headers, request.body.clone());
+    let mut outgoing = http::Request::new(request.body.clone());
+    *outgoing.method_mut() = request.method.clone();
+    *outgoing.headers_mut() = upstream_headers(gateway, credential, &request.headers)?;
+    let proving =
+        credential.prover.as_deref().map(|prover| Proving { prover, url: &credential.url });
+    let sent = dpop::send_to(&gateway.cx.egress, &credential.target, proving, outgoing);
     match tokio::time::timeout(HEAD_TIME, sent).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => {

@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::Context as _;
-use axum::{Router, serve::ListenerExt as _};
 use keyway_connectors::{
     Context, audit,
     context::{Parts as ContextParts, PublicUrl, Settings},
@@ -24,7 +23,7 @@ use crate::{
     identity::{Identities, jwt::Jwts},
     jobs,
     keys::key_ring,
-    router,
+    listener, router,
     state::{AppState, Parts},
     streams::Streams,
     telemetry,
@@ -87,9 +86,9 @@ pub async fn start(config: Config, seams: Seams) -> anyhow::Result<Running> {
     let app = state(&config, context, &keys, &public, listening, recorder);
 
     let (stop, tracker) = (app.stopping.clone(), TaskTracker::new());
-    serve(listener, router::service(app.clone()), &stop, &tracker);
+    tracker.spawn(listener::serve(listener, router::service(app.clone()), stop.clone()));
     if let Some(listener) = metrics_listener {
-        serve(listener, router::metrics(app.clone()), &stop, &tracker);
+        tracker.spawn(listener::serve(listener, router::metrics(app.clone()), stop.clone()));
     }
     jobs::start(&app, &stop, &tracker);
     let public_url = public.to_string();
@@ -238,20 +237,4 @@ fn state(
 
 fn session_seal(keys: &KeyRing) -> SessionSeal {
     SessionSeal::new(keys.derive("mcp session").into_iter().map(|key| Zeroizing::new(key.key)))
-}
-
-/// Serves until `stop` is cancelled, and then lets the connections end.
-fn serve(listener: TcpListener, router: Router, stop: &CancellationToken, tracker: &TaskTracker) {
-    let listener = listener.tap_io(|stream| {
-        // Small answers must not wait for an acknowledgement; a socket that cannot is served all the same.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
-    });
-    let stopped = stop.clone().cancelled_owned();
-    tracker.spawn(async move {
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-            tracing::error!(%error, "a listener failed");
-        }
-    });
 }

@@ -7,9 +7,7 @@ mod sources;
 use std::{error::Error, time::Duration};
 
 use axum::{
-    extract::{Request, State},
     http::{HeaderName, HeaderValue, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use keyway_model::ConnectorRef;
@@ -17,13 +15,12 @@ use serde_json::{Map, Value, json};
 
 pub use codes::Code;
 
-use crate::{state::AppState, telemetry::RequestId};
+use crate::telemetry::RequestId;
 
 /// The media type of a problem document.
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// A failure as the outside sees it. It becomes a document in the middleware that
-/// knows the request's id.
+/// A failure as the outside sees it. It becomes a document where the request's id is known.
 #[derive(Clone, Debug)]
 pub struct Problem {
     code: Code,
@@ -136,16 +133,14 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Middleware: writes the document of a [`Problem`] and logs what is Keyway's own failure, once.
-pub(crate) async fn answer(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
-    let mut response = next.run(request).await;
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+/// Writes the document of a [`Problem`] into its answer, and logs what is Keyway's own failure, once.
+pub(crate) fn write_problem(response: &mut Response, id: RequestId, public_url: &str) {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
     if problem.code.status().is_server_error() {
         let (code, cause) = (problem.code.as_str(), problem.cause.as_deref());
         tracing::error!(request_id = %id, code, cause, detail = problem.detail, "request failed");
     }
-    let document = problem.document(id.as_str(), app.public_url());
+    let document = problem.document(&id.to_string(), public_url);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -157,7 +152,6 @@ pub(crate) async fn answer(State(app): State<AppState>, request: Request, next: 
         insert_seconds(headers, header::RETRY_AFTER, after);
     }
     *response.body_mut() = document.to_string().into();
-    response
 }
 
 fn insert_seconds(headers: &mut axum::http::HeaderMap, name: HeaderName, duration: Duration) {

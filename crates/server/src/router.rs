@@ -1,33 +1,19 @@
 //! Every route on one page, and what every request passes before it comes to one.
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderValue, header},
-    middleware::from_fn_with_state,
-    response::IntoResponse,
-    routing::get,
-};
-use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, routing::get};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     assets,
-    error::{self, Code, Problem},
-    extract::origin,
-    openapi,
+    error::{Code, Problem},
+    front, openapi,
     routes::{
         activity, catalog, connectors, mcp, oauth_pages, operations, personal_tokens, probe,
         sessions, sign_in, tools, users,
     },
     state::AppState,
-    telemetry,
 };
-
-/// Answers are for one caller, unless a handler says otherwise.
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// The routes that the OpenAPI document describes.
 pub(crate) fn api() -> OpenApiRouter<AppState> {
@@ -82,7 +68,7 @@ fn pages() -> Router<AppState> {
         .route("/oauth/jwks.json", get(oauth_pages::jwks))
 }
 
-/// The whole service. Outermost first: the request's id, the problem document, the doors.
+/// The whole service.
 pub(crate) fn service(app: AppState) -> Router {
     let (api, document) = api().split_for_parts();
     let document = openapi::with_distinct_operations(document);
@@ -96,12 +82,7 @@ pub(crate) fn service(app: AppState) -> Router {
             Problem::new(Code::MethodNotAllowed, "this address does not take this method")
         })
         .layer(DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(|_| Problem::internal("a handler panicked").into_response()))
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, NO_STORE))
-        .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF))
-        .layer(from_fn_with_state(app.clone(), origin::guard))
-        .layer(from_fn_with_state(app.clone(), error::answer))
-        .layer(from_fn_with_state(app.clone(), telemetry::identify))
+        .layer(from_fn_with_state(app.clone(), front::pass))
         .with_state(app)
 }
 

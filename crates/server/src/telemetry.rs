@@ -3,44 +3,45 @@
 use std::{
     fmt,
     io::{self, IsTerminal as _},
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
 };
 
 use anyhow::Context as _;
-use axum::{
-    extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue},
-    middleware::Next,
-    response::Response,
-};
+use axum::http::HeaderValue;
+use keyway_model::Random;
 use metrics::{counter, describe_counter, describe_gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
-use crate::state::AppState;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
 /// The id of one request, in its answer, its problem document and its log lines.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RequestId(Arc<str>);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestId(u128);
 
 impl RequestId {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+    pub(crate) fn new(random: &Random) -> Self {
+        Self(u128::from_be_bytes(random.bytes()))
+    }
+
+    pub(crate) fn to_header(self) -> HeaderValue {
+        let mut digits = [0; 32];
+        for (place, digit) in digits.iter_mut().enumerate() {
+            let nibble = self.0 >> (124 - 4 * place) & 0xf;
+            *digit = b"0123456789abcdef"[nibble as usize];
+        }
+        HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("-"))
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{:032x}", self.0)
     }
 }
 
 /// Sends log lines to stderr: for people on a terminal, as JSON elsewhere. `filter` is what `KEYWAY_LOG`
 /// says. The HTTP libraries are held at `warn` unless it names them, since their lines show addresses.
 pub fn log_to_stderr(filter: &str) {
-    let quiet = "hyper=warn,hyper_util=warn,reqwest=warn,rmcp=warn,sqlx=warn,h2=warn";
+    let quiet = "hyper=warn,hyper_util=warn,rustls=warn,sqlx=warn,h2=warn";
     let filter = EnvFilter::try_new(format!("{quiet},{filter}")).unwrap_or_default();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -111,24 +112,4 @@ fn describe() {
     for outcome in ["ok", "refused", "upstream_failed"] {
         counter!("keyway_tool_calls_total", "outcome" => outcome).absolute(0);
     }
-}
-
-/// Middleware: gives each request its id and writes one line about it at `debug`.
-pub(crate) async fn identify(
-    State(app): State<AppState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let bytes: [u8; 16] = app.context.random.bytes();
-    let id = RequestId(format!("{:032x}", u128::from_be_bytes(bytes)).into());
-    request.extensions_mut().insert(id.clone());
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    tracing::debug!(request_id = %id, %method, route, status = response.status().as_u16(), "answered");
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    response
 }

@@ -3,6 +3,8 @@
 
 mod address;
 mod admission;
+mod body;
+mod client;
 mod resolver;
 mod rule;
 
@@ -12,9 +14,8 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, Uri, header};
 use keyway_oauth::http::{HttpClient, Limits, SendError};
 use thiserror::Error;
 use url::Url;
@@ -22,17 +23,16 @@ use url::Url;
 pub(crate) use self::admission::is_loopback_host;
 use self::{
     admission::Admission,
-    resolver::{AddressRefused, Class, GuardedResolver},
+    client::Client,
+    resolver::{Class, GuardedResolver},
 };
 pub use self::{
     admission::Refusal,
+    body::{Body, read_body},
     rule::{AllowRule, InvalidRule},
 };
 
-/// A streamed response body.
-pub type Body = reqwest::Body;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const IDLE_CONNECTION: Duration = Duration::from_secs(90);
 /// Servers on this machine are stopped and started often; some wait for idle connections to end.
 const IDLE_LOOPBACK_CONNECTION: Duration = Duration::from_secs(2);
@@ -50,8 +50,8 @@ pub struct EgressPolicy {
 
 /// The client could not be set up.
 #[derive(Debug, Error)]
-#[error("the HTTP client could not be set up")]
-pub struct SetUpFailed(#[source] reqwest::Error);
+#[error("the HTTP client could not be set up; this machine's root certificates may be missing")]
+pub struct SetUpFailed(#[from] rustls::Error);
 
 /// Everything that leaves the process goes through here.
 #[derive(Clone)]
@@ -60,23 +60,25 @@ pub struct Egress(Arc<Inner>);
 struct Inner {
     admission: Admission,
     loopback: bool,
-    public: reqwest::Client,
-    allowed: reqwest::Client,
-    loopback_client: reqwest::Client,
-    operator: reqwest::Client,
+    public: Client,
+    allowed: Client,
+    loopback_client: Client,
+    operator: Client,
 }
 
 impl Egress {
     /// Sets up the clients for the policy.
     pub fn new(policy: EgressPolicy) -> Result<Self, SetUpFailed> {
         let rules: Arc<[AllowRule]> = policy.allow.into();
-        let guarded =
-            |class, idle| client(Some(GuardedResolver { class, rules: rules.clone() }), idle);
+        let tls = client::tls()?;
+        let client = |class, idle| {
+            Client::new(GuardedResolver { class, rules: rules.clone() }, tls.clone(), idle)
+        };
         Ok(Self(Arc::new(Inner {
-            public: guarded(Class::Public, IDLE_CONNECTION)?,
-            allowed: guarded(Class::Allowed, IDLE_CONNECTION)?,
-            loopback_client: guarded(Class::Loopback, IDLE_LOOPBACK_CONNECTION)?,
-            operator: client(None, IDLE_CONNECTION)?,
+            public: client(Class::Public, IDLE_CONNECTION),
+            allowed: client(Class::Allowed, IDLE_CONNECTION),
+            loopback_client: client(Class::Loopback, IDLE_LOOPBACK_CONNECTION),
+            operator: client(Class::Operator, IDLE_CONNECTION),
             loopback: policy.loopback,
             admission: Admission {
                 rules,
@@ -100,39 +102,65 @@ impl Egress {
         EgressClient { egress: self.clone(), loopback: self.0.loopback && own_host }
     }
 
+    /// Sends a request to an admitted URL and hands back the answer as soon as its head is there; the
+    /// body streams. No time limit holds but that of connecting: the caller bounds the wait for the head.
+    pub async fn send_to(
+        &self,
+        target: &Target,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Body>, SendError> {
+        if let Some(name) = &target.may_lead_home {
+            Box::pin(self.refuse_own_listener_by_name(name)).await?;
+        }
+        *request.uri_mut() = target.uri.clone();
+        self.client(target.class).send(request).await
+    }
+
+    fn client(&self, class: Class) -> &Client {
+        match class {
+            Class::Public => &self.0.public,
+            Class::Allowed => &self.0.allowed,
+            Class::Loopback => &self.0.loopback_client,
+            Class::Operator => &self.0.operator,
+        }
+    }
+
+    /// A name that a rule admits may lead back to Keyway's own listener, which only a look-up can tell.
+    async fn refuse_own_listener_by_name(&self, name: &str) -> Result<(), SendError> {
+        let rules = self.0.admission.rules.clone();
+        let found = GuardedResolver { class: Class::Allowed, rules }.addresses(name).await;
+        let addresses =
+            found.map_err(|_| SendError::Unreachable("the host has no address".into()))?;
+        if addresses.iter().any(|address| address.ip().is_loopback()) {
+            return Err(SendError::Blocked("Keyway does not call itself".into()));
+        }
+        Ok(())
+    }
+
     /// Fetches a document that the operator named in the settings, private addresses included.
     pub async fn fetch_operator_document(&self, url: &Url) -> Result<Bytes, SendError> {
         let limits = Limits { time: Duration::from_secs(10), body: 256 * 1024 };
-        let request = self.0.operator.get(url.clone()).header("accept", "application/json");
         let exchange = async {
-            let response = request.send().await.map_err(|error| classify(&error))?;
+            let mut request = Request::new(Bytes::new());
+            *request.uri_mut() = uri(url).map_err(blocked)?;
+            request.headers_mut().insert(header::ACCEPT, JSON);
+            let response = self.0.operator.send(request).await?;
             if !response.status().is_success() {
                 return Err(SendError::Unreachable(format!("answered {}", response.status())));
             }
-            read_all(response, limits.body).await
+            read_body(response.into_body(), limits.body).await
         };
         tokio::time::timeout(limits.time, exchange).await.map_err(|_| timed_out())?
     }
 }
 
-fn client(
-    resolver: Option<GuardedResolver>,
-    idle: Duration,
-) -> Result<reqwest::Client, SetUpFailed> {
-    #[expect(clippy::disallowed_methods, reason = "this is the egress client")]
-    let mut builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .tcp_nodelay(true)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(idle)
-        .pool_max_idle_per_host(64)
-        .user_agent(concat!("keyway/", env!("CARGO_PKG_VERSION")));
-    if let Some(resolver) = resolver {
-        builder = builder.dns_resolver(Arc::new(resolver));
-    }
-    builder.build().map_err(SetUpFailed)
+/// A URL that may be called, made ready to be called again and again.
+#[derive(Clone, Debug)]
+pub struct Target {
+    uri: Uri,
+    class: Class,
+    /// The name, where the operator's rules admit it and it may lead back to Keyway's own listener.
+    may_lead_home: Option<Box<str>>,
 }
 
 /// The egress client as one connector may use it.
@@ -167,38 +195,29 @@ impl EgressClient {
         headers: http::HeaderMap,
         body: Bytes,
     ) -> Result<Response<Body>, SendError> {
-        let inner = &self.egress.0;
-        let class = inner.admission.decide(&url, self.loopback).map_err(blocked)?;
-        let client = match class {
-            Class::Public => &inner.public,
-            Class::Allowed => {
-                self.refuse_own_port_by_name(&url).await?;
-                &inner.allowed
-            }
-            Class::Loopback => &inner.loopback_client,
-        };
-        let request = client.request(method, url).headers(headers).body(body);
-        Ok(request.send().await.map_err(|error| classify(&error))?.into())
+        let mut request = Request::new(body);
+        (*request.method_mut(), *request.headers_mut()) = (method, headers);
+        let target = self.target(&url).map_err(blocked)?;
+        self.egress.send_to(&target, request).await
     }
 
-    /// A name that a rule admits may lead back to Keyway's own listener, which only a look-up can tell.
-    async fn refuse_own_port_by_name(&self, url: &Url) -> Result<(), SendError> {
-        let inner = &self.egress.0;
-        let port = url.port_or_known_default().unwrap_or(0);
-        let Some(url::Host::Domain(name)) = url.host() else { return Ok(()) };
-        if !inner.admission.is_own_port(port) {
-            return Ok(());
-        }
-        let resolver =
-            GuardedResolver { class: Class::Allowed, rules: inner.admission.rules.clone() };
-        let addresses = resolver
-            .addresses(name)
-            .await
-            .map_err(|_| SendError::Unreachable("the host has no address".into()))?;
-        if addresses.iter().any(|address| address.ip().is_loopback()) {
-            return Err(SendError::Blocked("Keyway does not call itself".into()));
-        }
-        Ok(())
+    /// The way out behind it.
+    pub(crate) fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// Decides whether the URL may be called.
+    pub fn target(&self, url: &Url) -> Result<Target, Refusal> {
+        let admission = &self.egress.0.admission;
+        let class = admission.decide(url, self.loopback)?;
+        let own_port = || admission.is_own_port(url.port_or_known_default().unwrap_or(0));
+        let may_lead_home = match url.host() {
+            Some(url::Host::Domain(name)) if class == Class::Allowed && own_port() => {
+                Some(name.into())
+            }
+            _ => None,
+        };
+        Ok(Target { uri: uri(url)?, class, may_lead_home })
     }
 }
 
@@ -213,26 +232,13 @@ impl HttpClient for EgressClient {
             let body = read_body(body, limits.body).await?;
             Ok(Response::from_parts(parts, body))
         };
-        tokio::time::timeout(limits.time, exchange).await.map_err(|_| timed_out())?
+        tokio::time::timeout(limits.time, Box::pin(exchange)).await.map_err(|_| timed_out())?
     }
 }
 
-async fn read_all(response: reqwest::Response, limit: usize) -> Result<Bytes, SendError> {
-    read_body(http::Response::<Body>::from(response).into_body(), limit).await
-}
-
-/// Reads a body to its end, or to the limit.
-pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, SendError> {
-    let mut chunks = http_body_util::BodyDataStream::new(body);
-    let mut whole = BytesMut::new();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| classify(&error))?;
-        if whole.len() + chunk.len() > limit {
-            return Err(SendError::TooLarge(limit));
-        }
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(whole.freeze())
+/// The URL as the HTTP library takes it.
+fn uri(url: &Url) -> Result<Uri, Refusal> {
+    url.as_str().parse().map_err(|_| Refusal::Url("the text is not a URL that HTTP can carry"))
 }
 
 fn timed_out() -> SendError {
@@ -241,22 +247,4 @@ fn timed_out() -> SendError {
 
 fn blocked(refusal: Refusal) -> SendError {
     SendError::Blocked(refusal.to_string())
-}
-
-/// What a failure of the HTTP library means: whether the policy refused, nothing was sent, or the
-/// request may have arrived.
-fn classify(error: &reqwest::Error) -> SendError {
-    let mut source: Option<&dyn std::error::Error> = Some(error);
-    let mut innermost = String::new();
-    while let Some(cause) = source {
-        if cause.is::<AddressRefused>() {
-            return SendError::Blocked(cause.to_string());
-        }
-        innermost = cause.to_string();
-        source = cause.source();
-    }
-    if error.is_connect() || error.is_builder() {
-        return SendError::Unreachable(innermost);
-    }
-    SendError::NoAnswer(innermost)
 }

@@ -3,17 +3,23 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
+    vec,
 };
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
 use thiserror::Error;
+use tower_service::Service;
 
 use super::{
     address::{is_metadata, is_public},
     rule::AllowRule,
 };
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 const DNS_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -26,6 +32,8 @@ pub(super) enum Class {
     Allowed,
     /// Loopback addresses.
     Loopback,
+    /// Any address: for documents that the operator named in the settings.
+    Operator,
 }
 
 /// A name that resolves to an address it must not resolve to.
@@ -42,9 +50,10 @@ pub(super) struct GuardedResolver {
 impl GuardedResolver {
     fn admits(&self, host: &str, address: IpAddr) -> bool {
         if is_metadata(address) {
-            return false;
+            return self.class == Class::Operator;
         }
         match self.class {
+            Class::Operator => true,
             Class::Public => is_public(address),
             Class::Loopback => address.is_loopback(),
             Class::Allowed => {
@@ -54,10 +63,7 @@ impl GuardedResolver {
     }
 
     /// All addresses of the host; none if a single one of them is not admitted.
-    pub(super) async fn addresses(
-        &self,
-        host: &str,
-    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+    pub(super) async fn addresses(&self, host: &str) -> Result<Vec<SocketAddr>, BoxError> {
         let lookup = tokio::time::timeout(DNS_TIMEOUT, tokio::net::lookup_host((host, 0)));
         let found: Vec<SocketAddr> =
             lookup.await.map_err(|_| "the name server is silent")??.collect();
@@ -69,13 +75,18 @@ impl GuardedResolver {
     }
 }
 
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for GuardedResolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let resolver = self.clone();
-        Box::pin(async move {
-            let addresses = resolver.addresses(name.as_str()).await?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
+        Box::pin(async move { Ok(resolver.addresses(name.as_str()).await?.into_iter()) })
     }
 }
 

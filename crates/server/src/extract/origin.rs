@@ -4,9 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderValue, Method, Uri, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 
@@ -14,7 +13,6 @@ use super::cors;
 use crate::{
     config::Origin,
     error::{Code, Problem},
-    state::AppState,
 };
 
 /// The hosts and origins that are let in.
@@ -139,9 +137,13 @@ fn is_forwarding(name: &str) -> bool {
     name == "forwarded" || name.starts_with("x-forwarded-")
 }
 
-/// Middleware: refuses strangers, answers preflights, and lets host applications read the answers (CORS).
-pub(crate) async fn guard(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let judged = app.doors.judge(request.method(), request.uri(), request.headers());
+/// Refuses strangers, answers preflights, and lets host applications read the answers (CORS).
+pub(crate) async fn guard<A: Future<Output = Response>>(
+    doors: &Doors,
+    request: Request,
+    answered: impl FnOnce(Request) -> A,
+) -> Response {
+    let judged = doors.judge(request.method(), request.uri(), request.headers());
     let source = match judged {
         Ok(source) => source,
         Err(problem) => return problem.into_response(),
@@ -150,13 +152,13 @@ pub(crate) async fn guard(State(app): State<AppState>, request: Request, next: N
         .then(|| request.headers().get(header::ORIGIN).cloned())
         .flatten();
     let Some(origin) = origin else {
-        let mut response = next.run(request).await;
+        let mut response = answered(request).await;
         response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
         return response;
     };
     let mut response = match cors::preflight(request.method(), request.headers()) {
         Some(answer) => answer,
-        None => next.run(request).await,
+        None => answered(request).await,
     };
     cors::expose(response.headers_mut(), origin);
     response

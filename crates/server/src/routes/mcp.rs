@@ -69,7 +69,7 @@ pub(crate) struct ScopeQuery {
 )]
 pub(crate) async fn aggregate(
     State(app): State<AppState>,
-    McpCaller(caller, lifetime): McpCaller,
+    McpCaller(caller, bounds): McpCaller,
     query: Result<Query<ScopeQuery>, QueryRejection>,
     method: Method,
     headers: HeaderMap,
@@ -79,5 +79,5 @@ pub(crate) async fn aggregate(
     let scope = Scope::read(query.connectors.as_deref(), query.names.as_deref())?;
     let request = AggregateRequest { method, headers, body };
     let response = aggregate::serve(&app.gateway, &caller, scope, request).await?;
-    Ok(lifetime.bind(response.map(Body::new)))
+    Ok(bounds.hold(&app, &caller, response.map(Body::new)))
 }
