@@ -6,6 +6,7 @@ use keyway_tests::{
     fault::Fault,
     scene::{NOTES, Scene},
     settings::Settings,
+    until::until,
 };
 use serde_json::{Value, json};
 
@@ -183,6 +184,18 @@ async fn an_enterprise_vouches_for_its_person() {
     scene.advance(3600);
     assert_eq!(scene.whoami().await.problem(), (409, "reauth_required".to_owned()));
     assert_eq!(scene.state().await, ("reauth_required".into(), "refresh_rejected".into()));
+}
+
+#[tokio::test]
+async fn a_deleted_connector_has_its_token_revoked_by_a_client_that_signs_with_its_own_key() {
+    let scene = scene(with_key()).await;
+    assert_acts_for(&scene, "signer").await;
+    let token = scene.authorization_server.newest_access_token().expect("a token");
+    scene.api.delete("/api/v1/connectors/notes").await.expect(204);
+    until("the token is revoked", || async { scene.authorization_server.token(&token).is_none() })
+        .await;
+    let sent = scene.authorization_server.log().to("/revoke");
+    assert!(sent[0].form("client_assertion").is_some());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod activity;
 mod callback;
 mod callback_forgeries;
 mod catalog;
+mod client_keys;
 mod concurrency;
 mod connectors;
 mod doctor;

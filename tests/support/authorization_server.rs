@@ -3,6 +3,7 @@
 
 mod authorize;
 mod books;
+mod client_assertion;
 mod metadata;
 mod page;
 mod registration;
@@ -139,6 +140,16 @@ impl AuthorizationServer {
     /// Registers a client by hand that signs with the key of this PEM (ES256).
     pub fn register_signing_client(&self, client_id: &str, public_key: &str) {
         self.shared.books().register_key_by_hand(client_id, public_key);
+    }
+
+    /// Registers a client by hand that signs with a key of the set at this address.
+    pub fn register_client_with_keys_at(&self, client_id: &str, keys: &str, redirect_uri: &str) {
+        self.shared.books().register_key_set_by_hand(client_id, keys, redirect_uri);
+    }
+
+    /// What the server finds at the address of a key set.
+    pub fn publish_keys(&self, address: &str, set: serde_json::Value) {
+        self.shared.books().publish_keys(address, set);
     }
 
     /// Who and what an access token stands for; nothing if it is unknown, expired or revoked.

@@ -1,55 +1,37 @@
 //! As which client Keyway comes to an authorization server: registered by hand, by a metadata document,
 //! or dynamically, in this order; else a person is asked to register one.
 
-use std::{fmt::Write, sync::Arc, time::Duration};
+mod authentication;
+mod dynamic;
 
-use keyway_model::{
-    ClientRegistration, Connector, ConnectorId, ConnectorState, RegistrationKind, Timestamp, UserId,
-};
+use std::fmt::Write;
+
+use keyway_model::{ClientRegistration, Connector, GrantSecret, RegistrationKind};
 use keyway_oauth::{
-    client_auth::{CLIENT_SECRET_BASIC, CLIENT_SECRET_POST},
+    client_auth::{CLIENT_SECRET_BASIC, CLIENT_SECRET_POST, NONE, PRIVATE_KEY_JWT},
     client_metadata,
-    discovery::{Discovered, DiscoveryError, LegacyFallback},
-    http::SendError,
-    registration::{self, RegistrationError, RegistrationRequest},
+    discovery::Discovered,
 };
-use keyway_storage::RegistrationScope;
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
 
+pub use self::authentication::ClientKeys;
+pub(crate) use self::{
+    authentication::Authenticator,
+    dynamic::{Registering, forget_refused, scope},
+};
 use crate::{
     catalog::CatalogClient,
-    context::{Context, PublicUrl, RegistrationMode, Settings},
+    context::{Context, PublicUrl, Settings},
     egress::EgressClient,
     error::{Error, Result},
 };
 
-/// After how many sign-ins that have not come back a client is registered anew.
-const MOST_UNFINISHED: i64 = 2;
+/// Where Keyway publishes its keys as a client (RFC 7517).
+const KEYS: &str = "/oauth/jwks.json";
 const CALLBACK: &str = "/oauth/callback";
 /// The name that authorization servers show to people.
 const CLIENT_NAME: &str = "Keyway";
-
-/// Lets one start at a time register at an issuer for those who share the registration; the others then
-/// find it stored.
-pub(crate) struct Registering(moka::sync::Cache<String, Arc<Mutex<()>>>);
-
-impl Default for Registering {
-    fn default() -> Self {
-        let idle = Duration::from_secs(60);
-        Self(moka::sync::Cache::builder().max_capacity(10_000).time_to_idle(idle).build())
-    }
-}
-
-impl Registering {
-    fn turn(&self, shared_by: &RegistrationScope, issuer: &str) -> Arc<Mutex<()>> {
-        let key = match shared_by {
-            RegistrationScope::Connector(_, connector) => format!("{connector} {issuer}"),
-            RegistrationScope::Shared => issuer.to_owned(),
-        };
-        self.0.get_with(key, Arc::default)
-    }
-}
 
 /// How a client would be had, without having it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +102,7 @@ pub(crate) async fn client(
             ))
         }
         Way::By(RegistrationKind::Dynamic) => {
-            dynamic(cx, http, connector, discovered, redirect_uri, scopes).await
+            dynamic::client(cx, http, connector, discovered, redirect_uri, scopes).await
         }
         Way::Ask => Err(Error::ClientIdNeeded { connector: connector.reference(), redirect_uri }),
     }
@@ -147,7 +129,7 @@ fn public_client(
         redirect_uri,
         client_id,
         client_secret: None,
-        token_endpoint_auth_method: "none".to_owned(),
+        token_endpoint_auth_method: NONE.to_owned(),
         client_secret_expires_at: None,
     }
 }
@@ -176,13 +158,13 @@ async fn preregistered(
         }
         None => (
             connector.oauth.client_id.clone().unwrap_or_default(),
-            cx.database.client_secret(&connector.user_id, connector.id).await?,
+            typed_secret(cx, connector).await?,
             &connector.oauth.token_endpoint_auth_method,
         ),
     };
     let method = match (method, &secret) {
         (Some(method), _) => method.clone(),
-        (None, None) => "none".to_owned(),
+        (None, None) => NONE.to_owned(),
         (None, Some(_)) => secret_auth_method(discovered).to_owned(),
     };
     let kind = RegistrationKind::Preregistered;
@@ -191,6 +173,18 @@ async fn preregistered(
         token_endpoint_auth_method: method,
         ..public_client(kind, client_id, discovered, redirect_uri)
     })
+}
+
+/// What was typed in for the client to authenticate with: a key where it signs, else a secret.
+async fn typed_secret(cx: &Context, connector: &Connector) -> Result<Option<SecretString>> {
+    let (user, id, oauth) = (&connector.user_id, connector.id, &connector.oauth);
+    if oauth.token_endpoint_auth_method.as_deref() != Some(PRIVATE_KEY_JWT) {
+        return Ok(cx.database.client_secret(user, id).await?);
+    }
+    let secrets = cx.database.grant_secrets(user, id).await?;
+    let algorithm = oauth.signing_algorithm.as_deref();
+    let key = secrets.get(&GrantSecret::PrivateKey).zip(algorithm);
+    Ok(key.map(|(pem, algorithm)| authentication::with_algorithm(pem, algorithm)))
 }
 
 /// How a client with a secret authenticates where nobody said: as the server's metadata offers, in the
@@ -204,113 +198,6 @@ fn secret_auth_method(discovered: &Discovered) -> &'static str {
     if only_post { CLIENT_SECRET_POST } else { CLIENT_SECRET_BASIC }
 }
 
-/// Who shares the connector's dynamic registrations.
-pub(crate) fn scope(cx: &Context, user: &UserId, connector: ConnectorId) -> RegistrationScope {
-    match cx.settings.registration {
-        RegistrationMode::PerConnector => RegistrationScope::Connector(user.clone(), connector),
-        RegistrationMode::PerIssuer => RegistrationScope::Shared,
-    }
-}
-
-async fn dynamic(
-    cx: &Context,
-    http: &EgressClient,
-    connector: &Connector,
-    discovered: &Discovered,
-    redirect_uri: String,
-    scopes: &[String],
-) -> Result<ClientRegistration> {
-    let shared_by = scope(cx, &connector.user_id, connector.id);
-    let turn = cx.registering.turn(&shared_by, &discovered.issuer);
-    let _turn = turn.lock().await;
-    let stored = cx.database.registration(&shared_by, &discovered.issuer, &redirect_uri).await?;
-    if let Some(stored) = stored.filter(|stored| is_live(stored, cx.clock.now()))
-        && !is_forgotten(cx, connector, &stored).await?
-    {
-        return Ok(stored);
-    }
-    let client = register(cx, http, discovered, redirect_uri, scopes).await?;
-    cx.database.save_registration(&shared_by, &client).await?;
-    Ok(client)
-}
-
-/// Whether the server seems to have forgotten the client: it tells nobody but the person at the browser,
-/// who then does not come back.
-async fn is_forgotten(
-    cx: &Context,
-    connector: &Connector,
-    stored: &ClientRegistration,
-) -> Result<bool> {
-    if connector.state != ConnectorState::SignInRequired {
-        return Ok(false);
-    }
-    let (user, client_id) = (&connector.user_id, &stored.client_id);
-    let unfinished = cx.database.unfinished_sign_ins(user, connector.id, client_id).await?;
-    Ok(unfinished >= MOST_UNFINISHED)
-}
-
-/// Forgets a dynamic registration that its server no longer takes, unless another took its place.
-pub(crate) async fn forget_refused(
-    cx: &Context,
-    user: &UserId,
-    connector: ConnectorId,
-    refused: &ClientRegistration,
-) -> Result<()> {
-    if refused.kind != RegistrationKind::Dynamic {
-        return Ok(());
-    }
-    let (issuer, redirect_uri) = (&refused.issuer, &refused.redirect_uri);
-    for scope in [RegistrationScope::Connector(user.clone(), connector), RegistrationScope::Shared]
-    {
-        let stored = cx.background.registration(&scope, issuer, redirect_uri).await?;
-        if stored.is_some_and(|stored| stored.client_id == refused.client_id) {
-            cx.background.delete_registration(&scope, Some(issuer)).await?;
-        }
-    }
-    Ok(())
-}
-
-fn is_live(client: &ClientRegistration, now: Timestamp) -> bool {
-    client.client_secret_expires_at.is_none_or(|end| end > now)
-}
-
-async fn register(
-    cx: &Context,
-    http: &EgressClient,
-    discovered: &Discovered,
-    redirect_uri: String,
-    scopes: &[String],
-) -> Result<ClientRegistration> {
-    let server = &discovered.server;
-    let endpoint = server.registration_endpoint.as_deref().unwrap_or_default();
-    let scope = (!scopes.is_empty()).then(|| scopes.join(" "));
-    let request = RegistrationRequest {
-        redirect_uris: &[&redirect_uri],
-        client_name: CLIENT_NAME,
-        client_uri: Some(cx.settings.public_url.origin()),
-        application_type: registration::application_type(&redirect_uri),
-        scope: scope.as_deref(),
-        grant_types: &["authorization_code", "refresh_token"],
-        token_endpoint_auth_method: registration::choose_auth_method(server),
-        token_endpoint_auth_methods_supported: server
-            .token_endpoint_auth_methods_supported
-            .as_deref(),
-    };
-    let now = cx.clock.now();
-    let registered = registration::register(http, endpoint, &request, now.as_seconds()).await;
-    if registered.is_err() && discovered.legacy == Some(LegacyFallback::AssumedEndpoints) {
-        return Err(DiscoveryError::NoAuthorization.into());
-    }
-    let registered = registered?;
-    let ends = registered.client_secret_expires_at.map(|end| end.saturating_mul(1000));
-    Ok(ClientRegistration {
-        client_secret: registered.client_secret,
-        token_endpoint_auth_method: registered.token_endpoint_auth_method,
-        client_secret_expires_at: ends.map(Timestamp::from_millis),
-        ..public_client(RegistrationKind::Dynamic, registered.client_id, discovered, redirect_uri)
-    })
-}
-
 /// The client ID metadata document, where Keyway has an address that servers can fetch it from.
 pub fn client_metadata_document(cx: &Context) -> Option<serde_json::Value> {
     let url = cx.settings.client_metadata_url.as_deref()?;
@@ -320,14 +207,7 @@ pub fn client_metadata_document(cx: &Context) -> Option<serde_json::Value> {
     Some(client_metadata::document(url, &[&redirect_uri], CLIENT_NAME, client_uri))
 }
 
-impl From<RegistrationError> for Error {
-    fn from(error: RegistrationError) -> Self {
-        let text = error.to_string();
-        match error {
-            RegistrationError::Send(SendError::Blocked(reason)) => Self::EgressRefused(reason),
-            RegistrationError::Send(SendError::Unreachable(_) | SendError::NoAnswer(_))
-            | RegistrationError::Unavailable { .. } => Self::ProviderUnreachable(text),
-            _ => Self::RegistrationFailed(text),
-        }
-    }
+/// Keyway's public keys as a client: a JSON Web Key Set (RFC 7517 §5).
+pub fn client_key_set(cx: &Context) -> serde_json::Value {
+    cx.client_keys.published()
 }

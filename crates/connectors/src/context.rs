@@ -13,7 +13,7 @@ use crate::{
     access_token::Credentials,
     audit::Audit,
     catalog::Catalog,
-    clients::Registering,
+    clients::{ClientKeys, Registering},
     dpop::Nonces,
     egress::{Egress, is_loopback_host},
     refresh::Flights,
@@ -107,6 +107,8 @@ pub struct Parts {
     pub random: Random,
     /// The keys that sign the state; the first one signs.
     pub state_keys: Vec<StateKey>,
+    /// The keys that sign as a client.
+    pub client_keys: ClientKeys,
     /// The operator's decisions.
     pub settings: Settings,
 }
@@ -129,6 +131,7 @@ pub struct Inner {
     pub random: Random,
     /// The keys that sign the state; the first one signs.
     pub state_keys: Vec<StateKey>,
+    pub(crate) client_keys: ClientKeys,
     /// The operator's decisions.
     pub settings: Settings,
     /// Work that outlives the request that wanted it; the process waits for it before it ends.
@@ -153,6 +156,7 @@ impl Context {
             clock: parts.clock,
             random: parts.random,
             state_keys: parts.state_keys,
+            client_keys: parts.client_keys,
             settings: parts.settings,
             tasks: TaskTracker::new(),
             credentials: Credentials::default(),

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use keyway_model::{Clock, Random};
 use keyway_oauth::{
-    assertion::{ClientAssertion, SigningKey},
     dpop::{self, DpopBinding, DpopKey, ProofRequest},
     http::SendError,
     token::{TokenAnswer, TokenError},
@@ -62,7 +61,7 @@ pub(crate) fn stored_key(secret: Option<&SecretString>) -> Result<Option<DpopKey
     secret.map(read).transpose().map_err(|text| Error::Internal(text.into()))
 }
 
-/// What is proven in requests to one token endpoint: a key that tokens are bound to, and a client's own.
+/// What is proven in requests to one token endpoint: that Keyway holds the key that tokens are bound to.
 pub(crate) struct Proofs<'a> {
     nonces: &'a Nonces,
     endpoint: Option<Url>,
@@ -92,14 +91,6 @@ impl<'a> Proofs<'a> {
             now: self.now,
             identifiers: &*self.identifiers,
         })
-    }
-
-    pub(crate) fn assertion<'b>(
-        &'b self,
-        key: &'b SigningKey,
-        audience: &'b str,
-    ) -> ClientAssertion<'b> {
-        ClientAssertion { key, audience, now: self.now, identifiers: &*self.identifiers }
     }
 
     /// Keeps the nonce that came with the tokens for the next request.

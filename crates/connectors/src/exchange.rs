@@ -6,14 +6,15 @@ use keyway_model::{
 };
 use keyway_oauth::{
     authorization::AuthorizationCode,
-    client_auth::{CLIENT_SECRET_BASIC, CLIENT_SECRET_POST, ClientAuthentication},
+    client_auth::{CLIENT_SECRET_BASIC, CLIENT_SECRET_POST},
     dpop::DpopKey,
     token::{self, TokenAnswer, TokenError, TokenErrorClass, TokenRequest},
 };
 
 use crate::{
     accounts::{self, SignedIn},
-    audit, clients,
+    audit,
+    clients::{self, Authenticator},
     context::Context,
     dpop::{self, Proofs},
     error::Result,
@@ -22,16 +23,6 @@ use crate::{
     refresh::count_token_request,
     revocations, tokens,
 };
-
-/// How a client shows who it is.
-pub(crate) fn authentication(client: &ClientRegistration) -> ClientAuthentication<'_> {
-    ClientAuthentication {
-        client_id: &client.client_id,
-        client_secret: client.client_secret.as_ref(),
-        method: &client.token_endpoint_auth_method,
-        assertion: None,
-    }
-}
 
 /// Exchanges the code of a claimed sign-in at the token endpoint recorded at its start.
 pub(crate) async fn finish(
@@ -58,9 +49,10 @@ async fn present(
 ) -> Result<TokenAnswer, TokenError> {
     let http = cx.egress.on_behalf_of(&session.connector_url);
     let proofs = Proofs::new(cx, &session.token_endpoint, key);
+    let client = Authenticator::new(cx, &session.client);
     let request = TokenRequest {
         token_endpoint: &session.token_endpoint,
-        client: authentication(&session.client),
+        client: client.authentication(),
         resource: session.resource.as_deref(),
         dpop: proofs.binding(),
     };

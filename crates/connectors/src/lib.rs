@@ -33,7 +33,7 @@ pub mod upstream;
 pub mod users;
 mod validate;
 
-pub use clients::client_metadata_document;
+pub use clients::{ClientKeys, client_key_set, client_metadata_document};
 pub use context::{Context, Parts, PublicUrl, RegistrationMode, Settings};
 pub use error::{Error, Result};
 pub use keyway_storage::Change;

@@ -19,11 +19,10 @@ use tokio::sync::watch;
 pub(crate) use self::flights::{Flights, is_under_way};
 use self::flights::{fly, landed};
 use crate::{
-    clients,
+    clients::{self, Authenticator},
     context::Context,
     dpop::{self, Proofs},
     error::Result,
-    exchange::authentication,
     patience::patiently,
     tokens,
     unattended::{self, NotFetched, Target},
@@ -175,9 +174,10 @@ impl Refresh<'_> {
         let http = self.cx.egress.on_behalf_of(&self.connector.url);
         let key = dpop::stored_key(grant.dpop_key.as_ref())?;
         let proofs = Proofs::new(self.cx, &grant.token_endpoint, key);
+        let client = Authenticator::new(self.cx, &grant.client);
         let request = TokenRequest {
             token_endpoint: &grant.token_endpoint,
-            client: authentication(&grant.client),
+            client: client.authentication(),
             resource: grant.resource.as_deref(),
             dpop: proofs.binding(),
         };

@@ -9,7 +9,7 @@ use keyway_model::{Action, Activity, ConnectorId, Grant, Timestamp, UserId};
 use keyway_oauth::revocation::{self, RevocationError};
 use keyway_storage::Revocation;
 
-use crate::{audit, context::Context, error::Result, exchange::authentication};
+use crate::{audit, clients::Authenticator, context::Context, error::Result};
 
 /// How long a claimed revocation belongs to this process; longer than both its requests may take.
 const LEASE: Duration = Duration::from_secs(30);
@@ -176,7 +176,8 @@ async fn revoke(
     hint: &str,
 ) -> std::result::Result<(), RevocationError> {
     let http = cx.egress.on_behalf_of(&revocation.connector_url);
-    let client = authentication(&revocation.client);
+    let client = Authenticator::new(cx, &revocation.client);
+    let client = client.authentication();
     revocation::revoke(&http, &revocation.revocation_endpoint, &client, token, hint).await
 }
 

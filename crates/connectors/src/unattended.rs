@@ -9,7 +9,7 @@ use keyway_model::{
     SignInId, StateReason,
 };
 use keyway_oauth::{
-    assertion::{self, IdentityAssertionRequest, SigningKey},
+    assertion::{self, IdentityAssertionRequest},
     client_auth::{self, ClientAuthentication, ClientAuthenticationError},
     dpop::{self as oauth_dpop, DpopKey},
     http::{HttpClient, SendError},
@@ -19,11 +19,10 @@ use keyway_storage::RefreshedTokens;
 use secrecy::SecretString;
 
 use crate::{
-    clients,
+    clients::{self, Authenticator},
     context::Context,
     dpop::{self, Proofs},
     error::{Error, Result},
-    exchange,
     refresh::count_token_request,
     sign_in, tokens,
 };
@@ -142,13 +141,11 @@ pub(crate) async fn request_token(
     target: &Target<'_>,
 ) -> Result<Result<TokenAnswer, TokenError>> {
     let secrets = cx.background.grant_secrets(&connector.user_id, connector.id).await?;
-    let signing_key = signing_key(connector, &secrets)?;
     let proofs = Proofs::new(cx, target.token_endpoint, target.dpop_key.clone());
-    let audience = &target.client.issuer;
-    let assertion = signing_key.as_ref().map(|key| proofs.assertion(key, audience));
+    let client = Authenticator::new(cx, target.client);
     let request = TokenRequest {
         token_endpoint: target.token_endpoint,
-        client: ClientAuthentication { assertion, ..exchange::authentication(target.client) },
+        client: client.authentication(),
         resource: target.resource,
         dpop: proofs.binding(),
     };
@@ -208,13 +205,6 @@ async fn identity_assertion(
 /// A secret that was removed, because the connector moved to another server, is to be typed in again.
 fn secret(secrets: &Secrets, name: GrantSecret) -> Result<&SecretString, TokenError> {
     secrets.get(&name).ok_or(TokenError::Client(ClientAuthenticationError::SecretMissing))
-}
-
-fn signing_key(connector: &Connector, secrets: &Secrets) -> Result<Option<SigningKey>> {
-    let algorithm = connector.oauth.signing_algorithm.as_deref().unwrap_or_default();
-    let key = secrets.get(&GrantSecret::PrivateKey);
-    let key = key.map(|pem| SigningKey::from_pem(pem, algorithm)).transpose();
-    key.map_err(|error| Error::Internal(format!("a stored key does not sign: {error}")))
 }
 
 async fn refused(cx: &Context, connector: &Connector, error: &TokenError) -> NotFetched {

@@ -27,7 +27,7 @@ pub struct ClientRegistration {
     pub redirect_uri: String,
     /// The client identifier (RFC 6749 §2.2).
     pub client_id: String,
-    /// The client secret, if it has one.
+    /// The client secret, if it has one; for a client that signs with a key of its own, that key.
     pub client_secret: Option<SecretString>,
     /// How it authenticates at the token endpoint (RFC 7591 §2), as the server returned it.
     pub token_endpoint_auth_method: String,

@@ -2,17 +2,15 @@
 //! of an id token for an identity assertion grant at an enterprise's identity provider (RFC 8693, ID-JAG),
 //! and the JWT bearer grant (RFC 7523 §2.1).
 
+mod signing_key;
 #[cfg(test)]
 mod tests;
 
-use std::str::FromStr;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, EncodingKey, Header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use thiserror::Error;
 
+pub use self::signing_key::{SigningKey, SigningKeyError};
 use crate::{
     http::{self, HttpClient},
     token::{self, TokenAnswer, TokenError, TokenRequest},
@@ -30,55 +28,6 @@ const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 /// How long a client assertion lives, in seconds.
 const LIFE: i64 = 60;
-
-/// A private key with the algorithm it signs with.
-#[derive(Clone)]
-pub struct SigningKey {
-    key: EncodingKey,
-    algorithm: Algorithm,
-}
-
-/// Why a key cannot sign.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum SigningKeyError {
-    /// The algorithm is not one of [`SigningKey::ALGORITHMS`].
-    #[error(
-        "the signing algorithm is not supported; use one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA"
-    )]
-    Algorithm,
-    /// The text is no private key for the algorithm.
-    #[error("the private key is not a PEM (PKCS #8) key for the signing algorithm")]
-    Key,
-}
-
-impl SigningKey {
-    /// The algorithms (RFC 7518 §3.1, RFC 8037).
-    pub const ALGORITHMS: [&'static str; 9] =
-        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
-
-    /// Reads a PEM (PKCS #8) key, and makes sure that it signs with the algorithm.
-    ///
-    /// # Errors
-    /// [`SigningKeyError`].
-    pub fn from_pem(pem: &SecretString, algorithm: &str) -> Result<Self, SigningKeyError> {
-        let known = Self::ALGORITHMS.contains(&algorithm);
-        let algorithm = Algorithm::from_str(algorithm).ok().filter(|_| known);
-        let algorithm = algorithm.ok_or(SigningKeyError::Algorithm)?;
-        let pem = pem.expose_secret().trim().as_bytes();
-        let key = match algorithm.family() {
-            AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(pem),
-            AlgorithmFamily::Ec => EncodingKey::from_ec_pem(pem),
-            _ => EncodingKey::from_ed_pem(pem),
-        };
-        let key = Self { key: key.map_err(|_| SigningKeyError::Key)?, algorithm };
-        key.sign(&serde_json::json!({})).map(|_| key)
-    }
-
-    fn sign(&self, claims: &impl Serialize) -> Result<SecretString, SigningKeyError> {
-        let signed = jsonwebtoken::encode(&Header::new(self.algorithm), claims, &self.key);
-        signed.map(SecretString::from).map_err(|_| SigningKeyError::Key)
-    }
-}
 
 /// What signs for a client that has a key in place of a secret. A new assertion is signed for each
 /// request, since a server may take one only once (RFC 7523 §3).

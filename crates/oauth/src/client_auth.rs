@@ -47,7 +47,7 @@ pub enum ClientAuthenticationError {
     UnsupportedMethod,
 }
 
-/// Whether a dynamically registered client can use the method.
+/// Whether a dynamically registered client can use the method without keys of its own.
 pub fn is_supported(method: &str) -> bool {
     [NONE, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST].contains(&method)
 }

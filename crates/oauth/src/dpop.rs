@@ -6,7 +6,6 @@ mod tests;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::json;
@@ -16,10 +15,9 @@ use crate::{
     assertion::Identifiers,
     challenge::{self, BearerChallenge},
     discovery::Discovered,
+    es256::{ALGORITHM, Es256Key},
 };
 
-/// The algorithm of the key and its proofs (RFC 7518 §3.4).
-pub const ALGORITHM: &str = "ES256";
 /// The header field that carries the proof (RFC 9449 §4.1).
 pub const PROOF: HeaderName = HeaderName::from_static("dpop");
 /// The header field that carries a nonce of the server's (RFC 9449 §8).
@@ -40,7 +38,7 @@ pub fn is_wanted(discovered: &Discovered, challenge: Option<&BearerChallenge>) -
 /// A P-256 key that tokens are bound to.
 #[derive(Clone)]
 pub struct DpopKey {
-    key: SigningKey,
+    key: Es256Key,
     /// The proofs' header, encoded; it is the same in each.
     header: String,
     thumbprint: String,
@@ -49,13 +47,10 @@ pub struct DpopKey {
 impl DpopKey {
     /// The key of 32 random bytes; `None` for the one in four thousand million that is none.
     pub fn from_random(bytes: [u8; 32]) -> Option<Self> {
-        let key = SigningKey::from_slice(&bytes).ok()?;
-        let point = key.verifying_key().to_sec1_point(false);
-        let (x, y) = (URL_SAFE_NO_PAD.encode(point.x()?), URL_SAFE_NO_PAD.encode(point.y()?));
-        let thumbprint = thumbprint(&x, &y);
-        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y });
-        let header = json!({ "typ": "dpop+jwt", "alg": ALGORITHM, "jwk": jwk }).to_string();
-        Some(Self { key, header: URL_SAFE_NO_PAD.encode(header), thumbprint })
+        let key = Es256Key::from_bytes(bytes)?;
+        let thumbprint = key.thumbprint();
+        let header = json!({ "typ": "dpop+jwt", "alg": ALGORITHM, "jwk": key.public_jwk() });
+        Some(Self { key, header: URL_SAFE_NO_PAD.encode(header.to_string()), thumbprint })
     }
 
     /// The key that [`Self::to_secret`] wrote down; `None` for any other text.
@@ -66,7 +61,7 @@ impl DpopKey {
 
     /// The private key as text, to be kept sealed.
     pub fn to_secret(&self) -> SecretString {
-        SecretString::from(URL_SAFE_NO_PAD.encode(self.key.to_bytes()))
+        SecretString::from(self.key.encoded())
     }
 
     /// The SHA-256 thumbprint of the public key (RFC 7638): what `cnf.jkt` of a token says.
@@ -90,17 +85,9 @@ impl DpopKey {
             ath,
             nonce: request.nonce,
         });
-        let signed = format!("{}.{}", self.header, URL_SAFE_NO_PAD.encode(claims.to_string()));
-        let signature: Signature = self.key.sign(signed.as_bytes());
-        let proof = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()));
+        let proof = self.key.sign(&self.header, &claims);
         HeaderValue::try_from(proof).expect("base64url and dots are visible ASCII")
     }
-}
-
-/// The hash of the required members, in the order of their names, without white space (RFC 7638 §3).
-fn thumbprint(x: &str, y: &str) -> String {
-    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-    URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
 }
 
 /// The request that a proof is for.

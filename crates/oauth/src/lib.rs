@@ -86,7 +86,8 @@
 //!     application_type: registration::application_type(redirect_uri),
 //!     scope: None,
 //!     grant_types: &["authorization_code", "refresh_token"],
-//!     token_endpoint_auth_method: registration::choose_auth_method(&discovered.server),
+//!     token_endpoint_auth_method: "none",
+//!     keys: None,
 //!     token_endpoint_auth_methods_supported: discovered
 //!         .server
 //!         .token_endpoint_auth_methods_supported
@@ -163,6 +164,7 @@ pub mod userinfo;
 
 mod answer;
 mod endpoint;
+mod es256;
 mod json;
 mod scope;
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub struct AuthorizationServerMetadata {
     pub dpop_signing_alg_values_supported: Option<Vec<String>>,
     /// Client authentication methods of the token endpoint.
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// With which algorithms a client's assertions may be signed.
+    pub token_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
     /// Client authentication methods of the revocation endpoint.
     pub revocation_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// Whether every authorization response carries `iss` (RFC 9207).
@@ -125,6 +127,8 @@ impl AuthorizationServerMetadata {
             dpop_signing_alg_values_supported: object.texts("dpop_signing_alg_values_supported"),
             token_endpoint_auth_methods_supported: object
                 .texts("token_endpoint_auth_methods_supported"),
+            token_endpoint_auth_signing_alg_values_supported: object
+                .texts("token_endpoint_auth_signing_alg_values_supported"),
             revocation_endpoint_auth_methods_supported: object
                 .texts("revocation_endpoint_auth_methods_supported"),
             authorization_response_iss_parameter_supported: object

@@ -11,7 +11,8 @@ use url::{Host, Url};
 
 use crate::{
     answer,
-    client_auth::{self, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST, NONE},
+    client_auth::{self, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST, NONE, PRIVATE_KEY_JWT},
+    es256,
     http::{self, HttpClient, SendError},
     json::Object,
     metadata::AuthorizationServerMetadata,
@@ -37,11 +38,22 @@ pub struct RegistrationRequest<'a> {
     pub scope: Option<&'a str>,
     /// Such as `authorization_code` and `refresh_token`.
     pub grant_types: &'a [&'a str],
-    /// See [`choose_auth_method`].
+    /// See [`auth_methods`].
     pub token_endpoint_auth_method: &'a str,
+    /// The client's public keys, where the method is `private_key_jwt`.
+    pub keys: Option<ClientKeys<'a>>,
     /// The methods in the server's metadata (RFC 8414 §2), which decide where an answer names none. It is
     /// not sent.
     pub token_endpoint_auth_methods_supported: Option<&'a [String]>,
+}
+
+/// Where the server finds the public keys of the client (RFC 7591 §2).
+#[derive(Clone, Copy, Debug)]
+pub enum ClientKeys<'a> {
+    /// At this address (`jwks_uri`), so that they can change.
+    At(&'a str),
+    /// Here (`jwks`), for a client that the server cannot reach.
+    Inline(&'a Value),
 }
 
 /// A client that the server registered.
@@ -111,17 +123,23 @@ impl RegistrationError {
     }
 }
 
-/// The method to ask for: `none` where the server offers it or says nothing, else the first way to send
-/// a secret in the server's own order, which knows best what it implements.
-pub fn choose_auth_method(server: &AuthorizationServerMetadata) -> &'static str {
+/// The methods to ask for, the best one first. `private_key_jwt`, which nobody else can use and which
+/// leaves no secret with anybody (RFC 9700 §2.5), where the server offers it with ES256. Then `none`
+/// where the server offers that or says nothing; else the first way to send a secret in the server's
+/// own order, which knows best what it implements. There is always one.
+pub fn auth_methods(server: &AuthorizationServerMetadata) -> Vec<&'static str> {
     let offered = server.token_endpoint_auth_methods_supported.as_deref().unwrap_or_default();
-    if offered.iter().any(|method| method == NONE) {
-        return NONE;
-    }
-    let known = |offered: &String| {
+    let offers = |method: &str| offered.iter().any(|offered| offered == method);
+    let algorithms = server.token_endpoint_auth_signing_alg_values_supported.as_deref();
+    let verifies =
+        algorithms.unwrap_or_default().iter().any(|algorithm| algorithm == es256::ALGORITHM);
+    let signed = (offers(PRIVATE_KEY_JWT) && verifies).then_some(PRIVATE_KEY_JWT);
+    let by_secret = |offered: &String| {
         [CLIENT_SECRET_BASIC, CLIENT_SECRET_POST].into_iter().find(|method| method == offered)
     };
-    offered.iter().find_map(known).unwrap_or(NONE)
+    let plain = if offers(NONE) { Some(NONE) } else { offered.iter().find_map(by_secret) };
+    let plain = plain.or_else(|| signed.is_none().then_some(NONE));
+    signed.into_iter().chain(plain).collect()
 }
 
 /// The `application_type` (OpenID Connect Registration §2) that goes with a redirect URI: `native` for
@@ -167,6 +185,13 @@ fn body(request: &RegistrationRequest<'_>) -> Value {
             body[name] = value.into();
         }
     }
+    if let Some(keys) = request.keys {
+        body["token_endpoint_auth_signing_alg"] = es256::ALGORITHM.into();
+        match keys {
+            ClientKeys::At(address) => body["jwks_uri"] = address.into(),
+            ClientKeys::Inline(keys) => body["jwks"] = keys.clone(),
+        }
+    }
     body
 }
 
@@ -206,6 +231,8 @@ fn read_client(
     }
     let client_secret = client_secret(object)?;
     let method = auth_method(object, request, client_secret.is_some())?;
+    // Some servers give a secret to everyone; one that signs has no use for it.
+    let client_secret = client_secret.filter(|_| method != PRIVATE_KEY_JWT);
     let expiry = client_secret.as_ref().and_then(|_| expires_at(object));
     if expiry.is_some_and(|expiry| expiry <= now_seconds) {
         return Err(RegistrationError::SecretExpired);
@@ -229,17 +256,22 @@ fn client_secret(object: &Object) -> Result<Option<SecretString>, RegistrationEr
 }
 
 /// The method in the answer governs; without one, what was asked for, as far as it fits the secret and
-/// the server's metadata.
+/// the server's metadata. A client without its keys registered cannot sign.
 fn auth_method(
     object: &Object,
     request: &RegistrationRequest<'_>,
     has_secret: bool,
 ) -> Result<String, RegistrationError> {
+    let signs = request.keys.is_some();
     let method = match object.text("token_endpoint_auth_method") {
         Some(method) => method,
-        None if !has_secret => NONE,
-        None => method_of_secret(request),
+        None if has_secret => method_of_secret(request),
+        None if signs => PRIVATE_KEY_JWT,
+        None => NONE,
     };
+    if method == PRIVATE_KEY_JWT && signs {
+        return Ok(method.to_owned());
+    }
     if !client_auth::is_supported(method) {
         let method = answer::error_code(method);
         return Err(RegistrationError::UnsupportedAuthMethod { method });

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::Context as _;
 use keyway_connectors::{
-    Context, audit,
+    ClientKeys, Context, audit,
     context::{Parts as ContextParts, PublicUrl, Settings},
     egress::{Egress, EgressPolicy},
 };
@@ -175,6 +175,7 @@ fn context(
     let (egress, settings) = reach(config, public)?;
     let state_keys = keys.derive("authorization state").into_iter();
     Ok(Context::new(ContextParts {
+        client_keys: client_keys(keys),
         database,
         egress,
         clock: seams.clock.clone(),
@@ -182,6 +183,11 @@ fn context(
         state_keys: state_keys.map(|key| StateKey { id: key.id, key: key.key }).collect(),
         settings,
     }))
+}
+
+/// The keys that Keyway signs with as a client (`private_key_jwt`).
+fn client_keys(keys: &KeyRing) -> ClientKeys {
+    ClientKeys::from_secret_bytes(keys.derive("client assertion").into_iter().map(|key| key.key))
 }
 
 /// What the operator's settings decide: what may be reached, and how use cases go.

@@ -13,7 +13,9 @@ const WHOAMI = { tool: 'whoami', arguments: {}, answer: /"sub"/ };
 
 /**
  * @typedef {object} Kind
- * @property {string} name its folder under `servers`
+ * @property {string} name its folder under `servers`, unless `folder` names that
+ * @property {string} [folder]
+ * @property {Record<string, string>} [settings] of its environment
  * @property {{ command: string, script: string }} runtime
  * @property {{ tool: string, arguments: object, answer: RegExp }} call a tool that needs a sign-in, and what it answers
  * @property {boolean} refreshes whether it gives refresh tokens
@@ -22,6 +24,14 @@ const WHOAMI = { tool: 'whoami', arguments: {}, answer: /"sub"/ };
 /** @type {Kind[]} */
 export const KINDS = [
   { name: 'oidc-provider', runtime: node, call: WHOAMI, refreshes: true },
+  {
+    name: 'oidc-provider-signed',
+    folder: 'oidc-provider',
+    settings: { CLIENT_AUTH_METHODS: 'private_key_jwt' },
+    runtime: node,
+    call: WHOAMI,
+    refreshes: true,
+  },
   { name: 'better-auth', runtime: node, call: WHOAMI, refreshes: true },
   { name: 'sdk-example', runtime: node, call: { tool: 'greet', arguments: { name: 'Ana' }, answer: /Ana/ }, refreshes: false },
   { name: 'fastmcp', runtime: python, call: ADD, refreshes: true },
@@ -46,13 +56,14 @@ export class Server {
    */
   static async start(kind, ttl, more = {}) {
     const [port, authorizationPort, controlPort] = await freePorts(3);
-    const folder = path.join(TESTS, 'interop', 'servers', kind.name);
+    const folder = path.join(TESTS, 'interop', 'servers', kind.folder ?? kind.name);
     const env = {
       PORT: String(port),
       AUTHORIZATION_PORT: String(authorizationPort),
       CONTROL_PORT: String(controlPort),
       TTL: String(ttl),
       PYTHONDONTWRITEBYTECODE: '1',
+      ...kind.settings,
       ...more,
     };
     const { command, script } = kind.runtime;

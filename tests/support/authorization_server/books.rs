@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use keyway_model::Timestamp;
+use serde_json::Value;
 
 use super::RefreshTokens;
 use crate::random::random_text;
@@ -15,6 +16,7 @@ pub(super) struct Books {
     access_tokens: HashMap<String, AccessToken>,
     refresh_tokens: HashMap<String, RefreshToken>,
     assertions_seen: HashSet<String>,
+    key_sets: HashMap<String, Value>,
     bindings: HashMap<String, String>,
     secrets: Vec<String>,
     newest_access_token: Option<String>,
@@ -24,8 +26,17 @@ pub(super) struct Books {
 pub(super) struct Client {
     pub(super) secret: Option<String>,
     pub(super) auth_method: String,
-    pub(super) public_key: Option<String>,
+    pub(super) keys: ClientKeys,
     pub(super) redirect_uris: Vec<String>,
+}
+
+/// Where the public keys of a client are that signs.
+#[derive(Clone)]
+pub(super) enum ClientKeys {
+    None,
+    Pem(String),
+    Set(Value),
+    At(String),
 }
 
 /// An authorization code and what it was given for.
@@ -92,7 +103,7 @@ impl Books {
         let client = Client {
             secret: secret.map(str::to_owned),
             auth_method: auth_method.to_owned(),
-            public_key: None,
+            keys: ClientKeys::None,
             redirect_uris: vec![redirect_uri.to_owned()],
         };
         self.clients.insert(id.to_owned(), client);
@@ -102,8 +113,28 @@ impl Books {
         let client = Client {
             secret: None,
             auth_method: "private_key_jwt".to_owned(),
-            public_key: Some(public_key.to_owned()),
+            keys: ClientKeys::Pem(public_key.to_owned()),
             redirect_uris: Vec::new(),
+        };
+        self.clients.insert(id.to_owned(), client);
+    }
+
+    /// What is found at the address of a key set.
+    pub(super) fn publish_keys(&mut self, address: &str, set: Value) {
+        self.key_sets.insert(address.to_owned(), set);
+    }
+
+    /// What is found there now.
+    pub(super) fn keys_at(&self, address: &str) -> Value {
+        self.key_sets.get(address).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn register_key_set_by_hand(&mut self, id: &str, address: &str, redirect_uri: &str) {
+        let client = Client {
+            secret: None,
+            auth_method: "private_key_jwt".to_owned(),
+            keys: ClientKeys::At(address.to_owned()),
+            redirect_uris: vec![redirect_uri.to_owned()],
         };
         self.clients.insert(id.to_owned(), client);
     }

@@ -11,7 +11,10 @@ use axum::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{RegistrationPolicy, Shared, books::Client};
+use super::{
+    RegistrationPolicy, Shared,
+    books::{Client, ClientKeys},
+};
 use crate::{merge::merge, serving::Connection};
 
 pub(super) async fn register(
@@ -24,11 +27,13 @@ pub(super) async fn register(
         return fault.play(&connection).await;
     }
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let signs = request["token_endpoint_auth_method"] == "private_key_jwt";
     let auth_method = match script.registration_policy {
+        RegistrationPolicy::NobodyWhoSigns if signs => return refused("invalid_client_metadata"),
         RegistrationPolicy::Nobody => return refused("invalid_client_metadata"),
         RegistrationPolicy::Absent => return StatusCode::NOT_FOUND.into_response(),
         RegistrationPolicy::ConfidentialOnly => "client_secret_post",
-        RegistrationPolicy::Anyone => {
+        RegistrationPolicy::Anyone | RegistrationPolicy::NobodyWhoSigns => {
             request["token_endpoint_auth_method"].as_str().unwrap_or("client_secret_basic")
         }
     };
@@ -42,15 +47,20 @@ pub(super) async fn register(
 
 fn write_down(shared: &Shared, request: &Value, method: &str, uris: Vec<String>) -> Value {
     let mut books = shared.books();
-    let secret = (method != "none").then(|| books.secret("client-secret"));
+    let signs = method == "private_key_jwt";
+    let secret = (method != "none" && !signs).then(|| books.secret("client-secret"));
     let mut answer = request.clone();
     answer["token_endpoint_auth_method"] = json!(method);
     if let Some(secret) = &secret {
         answer["client_secret"] = json!(secret);
         answer["client_secret_expires_at"] = json!(0);
     }
-    let client =
-        Client { secret, auth_method: method.to_owned(), public_key: None, redirect_uris: uris };
+    let keys = match (request["jwks_uri"].as_str(), &request["jwks"]) {
+        (Some(address), _) => ClientKeys::At(address.to_owned()),
+        (None, Value::Null) => ClientKeys::None,
+        (None, set) => ClientKeys::Set(set.clone()),
+    };
+    let client = Client { secret, auth_method: method.to_owned(), keys, redirect_uris: uris };
     answer["client_id"] = json!(books.register(client));
     answer["client_id_issued_at"] = json!(shared.clock.now().as_seconds());
     answer

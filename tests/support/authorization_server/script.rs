@@ -129,6 +129,8 @@ pub enum RegistrationPolicy {
     Anyone,
     /// Only clients with a secret; it registers all as `client_secret_post`.
     ConfidentialOnly,
+    /// Only clients that do not sign; the others get `invalid_client_metadata`.
+    NobodyWhoSigns,
     /// Nobody: `invalid_client_metadata`.
     Nobody,
     /// There is no registration endpoint, and metadata does not name one.

@@ -14,7 +14,9 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{AccessTokens, AuthorizationScript, RefreshTokens, Shared, unattended};
+use super::{
+    AccessTokens, AuthorizationScript, RefreshTokens, Shared, client_assertion, unattended,
+};
 use crate::{
     dpop::{Expected, Objection},
     merge::merge,
@@ -151,8 +153,8 @@ pub(super) fn authenticate(
         let id = fields.get("client_id").cloned().ok_or(INVALID_CLIENT)?;
         if let Some(assertion) = fields.get("client_assertion") {
             let client = shared.books().client(&id).ok_or(INVALID_CLIENT)?;
-            let key = client.public_key.unwrap_or_default();
-            let proven = unattended::proves_client(shared, &id, &key, assertion);
+            let proven = client.auth_method == "private_key_jwt"
+                && client_assertion::proves(shared, &id, &client.keys, fields, assertion);
             return proven.then_some(id).ok_or(INVALID_CLIENT);
         }
         let secret = fields.get("client_secret").cloned();

@@ -1,7 +1,7 @@
 //! Grants without a person at the token endpoint: the client's own, an assertion's, and the exchange of
-//! an id token at an identity provider; and clients that sign.
+//! an id token at an identity provider.
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
 
 use super::{
@@ -54,21 +54,6 @@ pub(super) fn exchange_id_token(
     let id_jag = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(KEY));
     let id_jag = id_jag.expect("claims are plain JSON");
     Ok(json!({"access_token": id_jag, "issued_token_type": ID_JAG, "token_type": "N_A"}))
-}
-
-/// Whether the assertion is signed by the key that the client was registered with, for this server, and
-/// comes for the first time.
-pub(super) fn proves_client(shared: &Shared, client_id: &str, public_key: &str, jwt: &str) -> bool {
-    let Ok(key) = DecodingKey::from_ec_pem(public_key.as_bytes()) else { return false };
-    let mut validation = Validation::new(Algorithm::ES256);
-    validation.set_audience(&[&shared.issuer]);
-    // The server's clock is the test's, not the library's.
-    validation.validate_exp = false;
-    let Ok(read) = jsonwebtoken::decode::<Value>(jwt, &key, &validation) else { return false };
-    let now = shared.clock.now().as_seconds();
-    let fresh = read.claims["exp"].as_i64().is_some_and(|end| end > now && end <= now + 300);
-    let own = read.claims["iss"] == client_id && read.claims["sub"] == client_id;
-    fresh && own && shared.books().is_first(read.claims["jti"].as_str().unwrap_or_default())
 }
 
 fn id_jag_subject(shared: &Shared, fields: &Fields, assertion: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use keyway_oauth::{
     authorization,
-    client_auth::{CLIENT_SECRET_BASIC, CLIENT_SECRET_POST},
+    client_auth::{CLIENT_SECRET_BASIC, CLIENT_SECRET_POST, PRIVATE_KEY_JWT},
 };
 use url::Url;
 
@@ -71,15 +71,19 @@ pub(super) fn scope(text: &str) -> Result<(), String> {
 
 pub(super) fn auth_method(text: &str, has_secret: bool) -> Result<(), String> {
     match (text, has_secret) {
-        ("none", false) | (CLIENT_SECRET_BASIC | CLIENT_SECRET_POST, true) => Ok(()),
-        ("none", true) => Err("token_endpoint_auth_method: a client with a secret uses \
+        ("none" | PRIVATE_KEY_JWT, false) | (CLIENT_SECRET_BASIC | CLIENT_SECRET_POST, true) => {
+            Ok(())
+        }
+        ("none" | PRIVATE_KEY_JWT, true) => {
+            Err("token_endpoint_auth_method: a client with a secret uses \
                                client_secret_basic or client_secret_post"
-            .to_owned()),
+                .to_owned())
+        }
         (CLIENT_SECRET_BASIC | CLIENT_SECRET_POST, false) => {
             Err(format!("{text} needs client_secret or client_secret_file"))
         }
-        _ => Err("token_endpoint_auth_method: write none, client_secret_basic or \
-                  client_secret_post"
+        _ => Err("token_endpoint_auth_method: write none, client_secret_basic, \
+                  client_secret_post or private_key_jwt"
             .to_owned()),
     }
 }

@@ -158,11 +158,13 @@ fn check_assertions(new: &NewOAuth, settings: &OAuthSettings) -> Result<()> {
 /// What each grant cannot do without.
 fn check_needs(settings: &OAuthSettings, held: &Held) -> Result<()> {
     let key = held.has(GrantSecret::PrivateKey) && settings.signing_algorithm.is_some();
+    let signs = settings.token_endpoint_auth_method.as_deref() == Some(PRIVATE_KEY_JWT);
     let client_id = ("client_id", settings.client_id.is_some());
     let needs = match settings.grant {
         GrantType::AuthorizationCode => vec![],
         GrantType::ClientCredentials => {
-            vec![client_id, ("client_secret or oauth.private_key", held.client_secret || key)]
+            let proof = held.client_secret || key || signs;
+            vec![client_id, ("client_secret or oauth.private_key", proof)]
         }
         GrantType::EnterpriseManaged => vec![
             client_id,
@@ -176,9 +178,12 @@ fn check_needs(settings: &OAuthSettings, held: &Held) -> Result<()> {
     if let Some((name, _)) = needs.into_iter().find(|(_, there)| !there) {
         return Err(invalid(&format!("the grant {} needs oauth.{name}", settings.grant)));
     }
-    let signs = settings.token_endpoint_auth_method.as_deref() == Some(PRIVATE_KEY_JWT);
-    if signs && !(key && settings.grant.is_unattended()) {
-        let text = "private_key_jwt needs oauth.private_key and a grant without a person";
+    if signs && settings.client_id.is_none() {
+        return Err(invalid("private_key_jwt needs oauth.client_id"));
+    }
+    if signs && key && !settings.grant.is_unattended() {
+        let text = "oauth.private_key is for grants without a person; for private_key_jwt leave it out, \
+                    and register the keys of /oauth/jwks.json for the client";
         return Err(invalid(text));
     }
     Ok(())

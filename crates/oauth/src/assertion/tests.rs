@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use jsonwebtoken::{DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::Value;
 
 use super::*;
@@ -72,6 +72,25 @@ fn a_key_that_does_not_fit_its_algorithm_is_refused_at_once() {
     for algorithm in ["HS256", "none", "ES512", "es256", ""] {
         assert_eq!(key(P256[0], algorithm).err(), Some(SigningKeyError::Algorithm), "{algorithm}");
     }
+}
+
+#[test]
+fn an_own_key_signs_what_its_published_half_verifies() {
+    let key = SigningKey::from_secret_bytes([7; 32]).expect("a key");
+    let jwk = key.published().expect("a public key");
+    assert_eq!((&jwk["use"], &jwk["alg"]), (&"sig".into(), &"ES256".into()));
+    assert!(jwk["d"].is_null(), "no private part");
+    let token = key.sign(&serde_json::json!({"a": 1})).expect("a token");
+    let header = jsonwebtoken::decode_header(token.expose_secret()).expect("a header");
+    assert_eq!(header.kid.as_deref(), jwk["kid"].as_str());
+    let text = |name: &str| jwk[name].as_str().unwrap_or_default().to_owned();
+    let public = DecodingKey::from_ec_components(&text("x"), &text("y")).expect("a public key");
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    let read = jsonwebtoken::decode::<Value>(token.expose_secret(), &public, &validation);
+    assert_eq!(read.expect("a good signature").claims["a"], 1);
+    assert!(SigningKey::from_secret_bytes([0; 32]).is_none());
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ fn request(method: &'static str) -> RegistrationRequest<'static> {
         scope: Some("read write"),
         grant_types: &["authorization_code", "refresh_token"],
         token_endpoint_auth_method: method,
+        keys: None,
         token_endpoint_auth_methods_supported: None,
     }
 }
@@ -173,21 +174,56 @@ fn refusals_carry_their_code_and_pass_apart_from_being_busy() {
 }
 
 #[test]
-fn the_method_to_ask_for_is_none_where_offered_else_the_servers_first() {
-    for (offered, expected) in [
-        (None, "none"),
-        (Some(vec!["client_secret_post", "none"]), "none"),
-        (Some(vec!["client_secret_post", "client_secret_basic"]), "client_secret_post"),
-        (Some(vec!["private_key_jwt", "client_secret_post"]), "client_secret_post"),
-        (Some(vec!["private_key_jwt"]), "none"),
+fn the_methods_to_ask_for_are_a_signature_then_none_then_the_servers_first_secret() {
+    for (offered, signing, expected) in [
+        (None, "ES256", vec!["none"]),
+        (Some(vec!["client_secret_post", "none"]), "ES256", vec!["none"]),
+        (Some(vec!["client_secret_post", "client_secret_basic"]), "", vec!["client_secret_post"]),
+        (Some(vec!["none", "private_key_jwt"]), "ES256", vec!["private_key_jwt", "none"]),
+        (
+            Some(vec!["client_secret_basic", "private_key_jwt"]),
+            "ES256",
+            vec!["private_key_jwt", "client_secret_basic"],
+        ),
+        (Some(vec!["private_key_jwt"]), "ES256", vec!["private_key_jwt"]),
+        (Some(vec!["private_key_jwt", "client_secret_post"]), "RS256", vec!["client_secret_post"]),
+        (Some(vec!["private_key_jwt"]), "RS256", vec!["none"]),
     ] {
         let offered = offered.map(|methods| methods.into_iter().map(str::to_owned).collect());
         let server = AuthorizationServerMetadata {
             token_endpoint_auth_methods_supported: offered,
+            token_endpoint_auth_signing_alg_values_supported: Some(vec![signing.to_owned()]),
             ..AuthorizationServerMetadata::default()
         };
-        assert_eq!(choose_auth_method(&server), expected);
+        assert_eq!(auth_methods(&server), expected);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_signs_is_registered_with_its_keys_and_keeps_no_secret() {
+    let keys = json!({"keys": []});
+    for (given, name, sent) in [
+        (ClientKeys::At("https://k.example/jwks"), "jwks_uri", json!("https://k.example/jwks")),
+        (ClientKeys::Inline(&keys), "jwks", keys.clone()),
+    ] {
+        let answer = r#"{"client_id":"c","client_secret":"s",
+            "token_endpoint_auth_method":"private_key_jwt"}"#;
+        let script = Script::new().json(ENDPOINT, 201, answer);
+        let request = RegistrationRequest { keys: Some(given), ..request("private_key_jwt") };
+        let client = register(&script, ENDPOINT, &request, NOW).await.expect("a client");
+        assert!(client.client_secret.is_none());
+        assert_eq!(client.token_endpoint_auth_method, "private_key_jwt");
+        let body: Value = serde_json::from_slice(script.only_request().body()).expect("JSON");
+        assert_eq!(body[name], sent);
+        assert_eq!(body["token_endpoint_auth_signing_alg"], "ES256");
+    }
+}
+
+#[test]
+fn a_client_whose_keys_the_server_does_not_know_cannot_sign() {
+    let body = json!({"client_id": "c", "token_endpoint_auth_method": "private_key_jwt"});
+    let error = RegistrationError::UnsupportedAuthMethod { method: Some("private_key_jwt".into()) };
+    assert_eq!(method("none", &body), Err(error));
 }
 
 #[test]

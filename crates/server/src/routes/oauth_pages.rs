@@ -9,11 +9,11 @@ use axum::{
 };
 use keyway_connectors::{
     callback::{self, Arrival},
-    client_metadata_document,
+    client_key_set, client_metadata_document,
     launch::{self, Request as LaunchRequest},
 };
 use keyway_model::UserId;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     error::{Code, Problem},
@@ -109,9 +109,9 @@ pub(crate) async fn client_metadata(State(app): State<AppState>) -> Result<Respo
     Ok(public_document(document))
 }
 
-/// The keys with which Keyway signs assertions as a client: none so far.
-pub(crate) async fn jwks() -> Response {
-    public_document(json!({ "keys": [] }))
+/// The public keys with which servers verify what Keyway signs as a client.
+pub(crate) async fn jwks(State(app): State<AppState>) -> Response {
+    public_document(client_key_set(&app.context))
 }
 
 /// The page that shows the API's description.

@@ -24,13 +24,13 @@ function features(resource, ttl) {
 }
 
 /**
- * @param {{ issuer: string, resource: string, ttl: number }} settings
+ * @param {{ issuer: string, resource: string, ttl: number, clientAuthMethods?: string[] }} settings
  * @returns {{ provider: Provider, scopes: string[], revokeAll: () => Promise<void> }}
  */
-export function authorizationServer({ issuer, resource, ttl }) {
+export function authorizationServer({ issuer, resource, ttl, clientAuthMethods }) {
   const provider = new Provider(issuer, {
     claims: { openid: ['sub'] },
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    clientAuthMethods: clientAuthMethods ?? ['none', 'client_secret_basic', 'client_secret_post'],
     cookies: { keys: ['interop'] },
     features: features(resource, ttl),
     findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub }) }),

@@ -7,7 +7,8 @@ import { mcpServer } from './mcp_server.mjs';
 const { port, authorizationPort, controlPort, ttl } = settings();
 const issuer = `http://127.0.0.1:${authorizationPort}`;
 const resource = `http://127.0.0.1:${port}/mcp`;
-const { provider, scopes, revokeAll } = authorizationServer({ issuer, resource, ttl });
+const clientAuthMethods = process.env.CLIENT_AUTH_METHODS?.split(',');
+const { provider, scopes, revokeAll } = authorizationServer({ issuer, resource, ttl, clientAuthMethods });
 const counts = new Counts({ token: '/token', registration: '/reg' });
 
 const handle = provider.callback();
