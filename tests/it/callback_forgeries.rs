@@ -222,6 +222,26 @@ async fn a_flood_of_forged_callbacks_keeps_nobody_from_finishing() {
 }
 
 #[tokio::test]
+async fn whoever_sends_many_forged_callbacks_waits_and_an_honest_one_does_not() {
+    let scene = Scene::new().await;
+    let (callback, session) = scene.sign_in_up_to_callback().await;
+    let forged = with_parameter(&callback, "state", Some("forged"));
+    for _ in 0..60 {
+        let page = scene.browser.peek(&forged).await;
+        assert_eq!(page.location().expect("a redirect").path(), "/oauth/done/invalid");
+    }
+    let refused = scene.browser.peek(&forged).await;
+    assert_eq!(refused.status, 429, "{}", refused.text);
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert!(refused.text.contains("belong to no sign-in"), "{}", refused.text);
+    let page = scene.browser.open(callback.as_str()).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert_eq!(scene.api.session(&session).await["status"], "finished");
+    scene.advance(1);
+    assert_eq!(scene.browser.peek(&forged).await.status, 303);
+}
+
+#[tokio::test]
 async fn the_tokens_of_a_sign_in_go_to_the_user_who_began_it_whatever_credential_ended_meanwhile() {
     let scene = Scene::tokens().await;
     let bob: Api = scene.keyway.api_of("bob");

@@ -6,8 +6,11 @@ use keyway_tests::{
     authorization_server::{AuthorizationServer, MetadataPlaces},
     fault::Fault,
     mcp_server::McpServer,
+    process::Process,
     raw_server::RawServer,
     scene::{NOTES, Scene},
+    settings::Settings,
+    tls::{Authority, Certified, TlsServer},
 };
 use serde_json::{Value, json};
 
@@ -186,6 +189,37 @@ async fn a_server_that_cannot_prove_its_name_by_tls_is_unreachable() {
     let report = scene.api.post("/api/v1/connectors/probe", json!({"url": url})).await.expect(200);
     assert_eq!(report["outcome"], "unreachable", "{report}");
     assert!(plain.log().is_empty(), "it is not tried without TLS");
+}
+
+#[tokio::test]
+async fn only_a_certificate_that_holds_is_spoken_to_and_the_words_say_what_is_wrong_with_another() {
+    let directory = tempfile::tempdir().expect("there is room for a temporary directory");
+    let authority = Authority::new(&directory);
+    let mut settings = Settings::single_user(&directory);
+    // Where the operating system keeps the certificates it trusts.
+    settings.set("SSL_CERT_FILE", &authority.file());
+    let keyway = Process::serve(&settings, &directory).await;
+    for (kind, outcome, words) in [
+        (Certified::Well, "open", "200"),
+        (Certified::Expired, "unreachable", "has expired"),
+        (Certified::OtherHost, "unreachable", "is for another host"),
+        (Certified::BySelf, "unreachable", "is not by an authority that is trusted"),
+    ] {
+        let mcp = McpServer::open().await;
+        let server = TlsServer::in_front_of(&mcp.url(), &authority, kind).await;
+        let asked = json!({"url": server.url()});
+        let report = keyway.api().post("/api/v1/connectors/probe", asked).await.expect(200);
+        assert_eq!(report["outcome"], outcome, "{kind:?} {report}");
+        assert!(report["trace"].to_string().contains(words), "{kind:?} {report}");
+        assert_eq!(mcp.log().is_empty(), kind != Certified::Well, "{kind:?}");
+        let connector = json!({"url": server.url(), "auth_type": "headers"});
+        let made = keyway.api().create(connector).await.expect(201);
+        let id = made["id"].as_str().unwrap_or_default();
+        let called = keyway.api().call(id, "echo", json!({"text": "x"})).await;
+        let refused = (504, "upstream_unreachable".to_owned());
+        assert_eq!(called.problem() == refused, kind != Certified::Well, "{}", called.text());
+        assert_eq!(mcp.log().is_empty(), kind != Certified::Well, "{kind:?}");
+    }
 }
 
 #[tokio::test]

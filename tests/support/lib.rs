@@ -27,4 +27,5 @@ pub mod raw_server;
 pub mod scene;
 pub mod serving;
 pub mod settings;
+pub mod tls;
 pub mod until;

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::{
     config::{Auth, Config, Origin},
     extract::origin::Doors,
+    forgeries::Forgeries,
     identity::{Identities, jwt::Jwts},
     jobs,
     keys::key_ring,
@@ -232,6 +233,7 @@ fn state(
         identities: Identities::new(context.database.clone(), context.clock.clone(), jwts),
         streams: Streams::new(config.streams_per_user),
         doors: Doors::new(public, listening, &config.host_origins, single_user),
+        forgeries: Forgeries::new(context.clock.clone()),
         single_user,
         metrics,
         key_ids: keys.ids().map(str::to_owned).collect(),

@@ -154,7 +154,12 @@ pub(crate) fn write_problem(response: &mut Response, id: RequestId, public_url: 
     *response.body_mut() = document.to_string().into();
 }
 
-fn insert_seconds(headers: &mut axum::http::HeaderMap, name: HeaderName, duration: Duration) {
+/// A duration in whole seconds, and never zero.
+pub(crate) fn insert_seconds(
+    headers: &mut axum::http::HeaderMap,
+    name: HeaderName,
+    duration: Duration,
+) {
     let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     headers.insert(name, HeaderValue::from(whole.max(1)));
 }

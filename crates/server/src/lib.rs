@@ -9,6 +9,7 @@ mod documents;
 pub mod error;
 mod events;
 mod extract;
+mod forgeries;
 mod front;
 mod identity;
 mod jobs;

@@ -1,9 +1,14 @@
 //! Listeners: connections are taken, HTTP/1.1 and HTTP/2 are spoken over them, and what one of them may
 //! hold in memory is bounded.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use axum::Router;
+use axum::{Router, extract::ConnectInfo, http::Request};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -11,6 +16,7 @@ use hyper_util::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tower_service::Service;
 
 /// What is read ahead and what waits to be written, in bytes; also the longest head of a request.
 const BUFFER: usize = 64 * 1024;
@@ -22,10 +28,12 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().max_buf_size(BUFFER);
     // With its state in place a clone shares the routes; otherwise each connection would copy them all.
-    let service = TowerToHyperService::new(router.with_state::<()>(()));
+    let router = router.with_state::<()>(());
     let connections = GracefulShutdown::new();
-    while let Some(stream) = stop.run_until_cancelled(accept(&listener)).await {
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+    while let Some((stream, peer)) = stop.run_until_cancelled(accept(&listener)).await {
+        let service = OfPeer { router: router.clone(), peer };
+        let service = TowerToHyperService::new(service);
+        let connection = http.serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection.into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -37,16 +45,41 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     connections.shutdown().await;
 }
 
-/// The next connection. A failure is of that connection, or of a machine that has no room for one more.
-async fn accept(listener: &TcpListener) -> TcpStream {
+/// The routes, told whose connection a request comes on.
+#[derive(Clone)]
+struct OfPeer {
+    router: Router,
+    peer: SocketAddr,
+}
+
+impl<B> Service<Request<B>> for OfPeer
+where
+    Router: Service<Request<B>>,
+{
+    type Response = <Router as Service<Request<B>>>::Response;
+    type Error = <Router as Service<Request<B>>>::Error;
+    type Future = <Router as Service<Request<B>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Service::<Request<B>>::poll_ready(&mut self.router, cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        self.router.call(request)
+    }
+}
+
+/// The next connection and whose it is. A failure is of that connection, or of a machine that has no room for one more.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         let error = match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Small answers must not wait for an acknowledgement; it is served all the same.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY could not be set");
                 }
-                return stream;
+                return (stream, peer);
             }
             Err(error) => error,
         };

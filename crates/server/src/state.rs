@@ -13,7 +13,7 @@ use keyway_gateway::Gateway;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{extract::origin::Doors, identity::Identities, streams::Streams};
+use crate::{extract::origin::Doors, forgeries::Forgeries, identity::Identities, streams::Streams};
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     /// The hosts and origins that are let in.
     pub(crate) doors: Doors,
+    /// The callbacks that belong to no sign-in.
+    pub(crate) forgeries: Forgeries,
     /// Whether there is one user who shows no credential.
     pub(crate) single_user: bool,
     /// The counters, as Prometheus reads them.

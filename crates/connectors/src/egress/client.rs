@@ -25,6 +25,7 @@ use tower_service::Service;
 use super::{
     body::Body,
     resolver::{AddressRefused, GuardedResolver},
+    tls_faults,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -120,6 +121,9 @@ pub(super) fn classify(error: &(dyn StdError + 'static)) -> SendError {
     while let Some(cause) = source {
         if cause.is::<AddressRefused>() {
             return SendError::Blocked(cause.to_string());
+        }
+        if let Some(words) = tls_faults::words(cause) {
+            return SendError::Unreachable(words.to_owned());
         }
         innermost = cause.to_string();
         source = cause.source();

@@ -7,6 +7,7 @@ mod body;
 mod client;
 mod resolver;
 mod rule;
+mod tls_faults;
 
 use std::{
     net::SocketAddr,

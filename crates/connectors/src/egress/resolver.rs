@@ -2,6 +2,7 @@
 //! that what was checked is what is connected to.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
@@ -64,9 +65,23 @@ impl GuardedResolver {
 
     /// All addresses of the host; none if a single one of them is not admitted.
     pub(super) async fn addresses(&self, host: &str) -> Result<Vec<SocketAddr>, BoxError> {
-        let lookup = tokio::time::timeout(DNS_TIMEOUT, tokio::net::lookup_host((host, 0)));
-        let found: Vec<SocketAddr> =
-            lookup.await.map_err(|_| "the name server is silent")??.collect();
+        self.admitted(host, tokio::net::lookup_host((host, 0))).await
+    }
+
+    /// What a look-up found, within its time, if all of it is admitted.
+    async fn admitted<F>(
+        &self,
+        host: &str,
+        lookup: impl Future<Output = io::Result<F>>,
+    ) -> Result<Vec<SocketAddr>, BoxError>
+    where
+        F: Iterator<Item = SocketAddr>,
+    {
+        let found = tokio::time::timeout(DNS_TIMEOUT, lookup).await;
+        let found: Vec<_> = found.map_err(|_| "the name server is silent")??.collect();
+        if found.is_empty() {
+            return Err("the host has no address".into());
+        }
         let name = host.trim_end_matches('.').to_ascii_lowercase();
         if found.iter().any(|found| !self.admits(&name, found.ip())) {
             return Err(Box::new(AddressRefused));
@@ -89,6 +104,9 @@ impl Service<Name> for GuardedResolver {
         Box::pin(async move { Ok(resolver.addresses(name.as_str()).await?.into_iter()) })
     }
 }
+
+#[cfg(test)]
+mod name_faults;
 
 #[cfg(test)]
 mod tests {

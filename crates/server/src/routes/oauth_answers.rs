@@ -1,5 +1,7 @@
 //! What browsers are shown and sent during a sign-in, for each way it can go.
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -11,7 +13,12 @@ use keyway_connectors::{
 use keyway_model::{FailureCode, SessionStatus};
 use serde_json::json;
 
-use crate::{error::Problem, extract::browser, pages, state::AppState};
+use crate::{
+    error::{Problem, insert_seconds},
+    extract::browser,
+    pages,
+    state::AppState,
+};
 
 /// The answer of the launch address.
 pub(super) fn launched(app: &AppState, ticket: &str, launch: Launch) -> Result<Response, Problem> {
@@ -68,6 +75,19 @@ pub(super) fn invalid(app: &AppState) -> Response {
         "It may have been used already, or its time is over. Press “Sign in” again in the window where \
          you started.",
     )
+}
+
+/// The page for a peer that sends many callbacks that belong to no sign-in.
+pub(super) fn too_many(app: &AppState, wait: Duration) -> Response {
+    let mut page = pages::words(
+        &app.context.random,
+        StatusCode::TOO_MANY_REQUESTS,
+        "Too many answers that belong to no sign-in",
+        "They came from your network within a short time. Wait a minute, then press “Sign in” again in the \
+         window where you started.",
+    );
+    insert_seconds(page.headers_mut(), header::RETRY_AFTER, wait);
+    page
 }
 
 /// The page of an outcome.

@@ -1,9 +1,11 @@
 //! The addresses that browsers and authorization servers open during a sign-in.
 
+use std::net::SocketAddr;
+
 use axum::{
     Json as JsonBody,
     body::Body,
-    extract::{Path, RawQuery, State},
+    extract::{ConnectInfo, Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -68,6 +70,7 @@ pub(crate) async fn launch_with_proof(
 /// Where the authorization server sends the browser back to. Always goes on to a page without the code.
 pub(crate) async fn callback(
     State(app): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     method: Method,
     headers: HeaderMap,
     issuer_key: Option<Path<String>>,
@@ -82,7 +85,10 @@ pub(crate) async fn callback(
     let arrival = callback::receive(&app.context, &query, issuer_key.as_deref(), &cookies).await;
     let id = match arrival {
         Ok(Arrival::Done(id)) => id.to_string(),
-        Ok(Arrival::Invalid) => "invalid".to_owned(),
+        Ok(Arrival::Invalid) => match app.forgeries.count(peer.ip()) {
+            Ok(()) => "invalid".to_owned(),
+            Err(wait) => return oauth_answers::too_many(&app, wait),
+        },
         Err(error) => {
             tracing::error!(%error, "a callback failed");
             "invalid".to_owned()
