@@ -36,6 +36,7 @@ fuzz_target!(|data: &[u8]| {
         mcp_url: MCP,
         challenge: None,
         allow_legacy_fallback: false,
+        unattended: false,
         exceptions: &[],
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

@@ -4,6 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { KINDS, Server } from '../interop/driver/servers.mjs';
 import { picture } from '../tools/browser.mjs';
 import { SettingsPage } from '../tools/settings_page.mjs';
+import { expectAccessible } from './axe.mjs';
 import { Stage, allow, deny } from './support.mjs';
 
 describe('the settings page', { timeout: 240_000 }, () => {
@@ -28,6 +29,33 @@ describe('the settings page', { timeout: 240_000 }, () => {
     await picture(settings.page, 'settings-connected');
     await settings.remove('Notes');
     assert.deepEqual((await stage.keyway.api('GET', '/api/v1/connectors')).connectors, []);
+  });
+
+  it('adds a server for a program, which nobody signs in to', async () => {
+    const registration = { client_name: 'Reports', redirect_uris: ['https://unused.example/'], token_endpoint_auth_method: 'client_secret_basic' };
+    const response = await fetch(new URL('/register', stage.demo.origin), { method: 'POST', body: JSON.stringify(registration) });
+    const client = await response.json();
+    const settings = await open();
+    const dialog = await settings.typeAddress(stage.demo.url, 'Reports');
+    await dialog.getByText('Sign in without a person').click();
+    await dialog.getByLabel('Who signs in').selectOption({ label: 'A program, with an account of its own' });
+    await dialog.getByLabel('Proven by').selectOption({ label: 'A private key' });
+    await dialog.getByLabel('Signing algorithm').waitFor();
+    await dialog.getByLabel('Proven by').selectOption({ label: 'A client secret' });
+    await dialog.getByLabel('Client ID').fill(client.client_id);
+    await dialog.getByLabel('Client secret').fill('wrong');
+    await expectAccessible(settings.page, 'the form for a program');
+    await picture(settings.page, 'settings-program');
+    await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+    await settings.waitForState('Reports', 'Not accepted');
+    await settings.row('Reports').getByRole('button', { name: 'Edit credentials' }).click();
+    const edit = settings.page.getByRole('dialog', { name: 'Edit Reports' });
+    await edit.getByLabel('Client secret').fill(client.client_secret);
+    await edit.getByRole('button', { name: 'Save' }).click();
+    await settings.waitForState('Reports', 'Connected');
+    await settings.openDetails('Reports');
+    await settings.row('Reports').getByText('Add a note').waitFor();
+    await settings.remove('Reports');
   });
 
   it('opens the sign-in window inside the click', async () => {

@@ -78,6 +78,17 @@ async fn a_call_fetches_the_first_token_by_itself_over_rest_and_through_the_prox
 }
 
 #[tokio::test]
+async fn a_server_of_machines_needs_neither_an_authorization_endpoint_nor_pkce() {
+    let scene = scene(with_secret()).await;
+    let machines_only =
+        json!({"authorization_endpoint": null, "code_challenge_methods_supported": null});
+    scene.authorization_server.script(|script| script.metadata = machines_only);
+    assert_acts_for(&scene, "machine").await;
+    let told = scene.api.post("/api/v1/connectors/notes/diagnose", json!({})).await.expect(200);
+    assert!(!told["summary"].as_str().unwrap_or_default().contains("cannot"), "{told}");
+}
+
+#[tokio::test]
 async fn a_start_fetches_a_token_and_needs_no_browser() {
     let scene = scene(with_secret()).await;
     for _ in 0..2 {

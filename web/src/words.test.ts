@@ -22,6 +22,7 @@ function connector(part: Partial<Connector> = {}): Connector {
   };
 }
 
+const machine = { ...connector().oauth, grant: "client_credentials" } as const;
 const down = { status: "unreachable", checked_at: "2026-11-21T11:55:00Z", detail: null } as const;
 
 describe("a connector's state and the one button that helps", () => {
@@ -30,6 +31,8 @@ describe("a connector's state and the one button that helps", () => {
     ["was never signed in to", { state: "sign_in_required" }, "Sign in needed", "Sign in"],
     ["lost its grant", { state: "reauth_required" }, "Sign in again", "Sign in again"],
     ["needs more scopes", { state: "scope_required" }, "More access needed", "Allow more access"],
+    ["needs nobody and was not used", { state: "sign_in_required", oauth: machine }, "Not used yet", "Connect"],
+    ["needs nobody and was refused", { state: "reauth_required", oauth: machine }, "Not accepted", "Edit credentials"],
     ["has a refused key", { state: "reauth_required", auth_type: "headers" }, "New key needed", "Edit key"],
     ["is switched off", { enabled: false, state: "reauth_required" }, "Disabled", "Enable"],
     ["has a server that is down", { health: down }, "Connected", "Retry"],

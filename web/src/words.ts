@@ -99,6 +99,29 @@ export const texts = {
   redirectUri: "Redirect address to register there",
   client: "Client registered by hand",
 
+  withoutPerson: "Sign in without a person",
+  grant: "Who signs in",
+  grants: {
+    authorization_code: "A person, in a window",
+    client_credentials: "A program, with an account of its own",
+    workload_identity: "A workload, with a token of its platform",
+    enterprise_managed: "An enterprise, for its person",
+  },
+  proof: "Proven by",
+  proofs: { secret: "A client secret", key: "A private key", keyway: "Keyway's own key" },
+  proofKeywayHint: "Register the keys at /oauth/jwks.json of this Keyway for the client there.",
+  privateKey: "Private key",
+  privateKeyHint: "PEM (PKCS #8). Stored sealed, never shown again.",
+  signingAlgorithm: "Signing algorithm",
+  assertion: "Assertion",
+  assertionHint: "The token of the workload's platform. Stored sealed, never shown again.",
+  clientIdOptional: "Only where the server wants one.",
+  idpIssuer: "Identity provider's issuer",
+  idpTokenEndpoint: "Identity provider's token endpoint",
+  idpClientId: "Client ID at the identity provider",
+  idpIdToken: "ID token of the person",
+  credentials: "Credentials",
+
   editTitle: (name: string) => `Edit ${name}`,
   addressChange: "Keyway forgets the sign-in and the keys if the new address leads to another server.",
   deleteTitle: (name: string) => `Delete ${name}?`,
@@ -162,6 +185,11 @@ export interface Pill {
   icon: IconName;
 }
 
+/** Whether the connector gets its tokens without a person. */
+export function isUnattended({ auth_type, oauth }: Connector): boolean {
+  return auth_type === "oauth" && oauth.grant !== "authorization_code";
+}
+
 /** The state of a connector's credential as a label; never by colour alone. */
 export function pillOf(connector: Connector): Pill {
   if (!connector.enabled) return { label: "Disabled", tone: "off", icon: "pause" };
@@ -173,9 +201,11 @@ export function pillOf(connector: Connector): Pill {
     case "reauth_required":
       return connector.auth_type === "headers"
         ? { label: "New key needed", tone: "bad", icon: "key" }
-        : { label: "Sign in again", tone: "bad", icon: "alert" };
+        : { label: isUnattended(connector) ? "Not accepted" : "Sign in again", tone: "bad", icon: "alert" };
     default:
-      return { label: "Sign in needed", tone: "attention", icon: "key" };
+      return isUnattended(connector)
+        ? { label: "Not used yet", tone: "neutral", icon: "key" }
+        : { label: "Sign in needed", tone: "attention", icon: "key" };
   }
 }
 
@@ -223,6 +253,7 @@ export interface Action {
 export function actionOf(connector: Connector): Action | null {
   if (!connector.enabled) return { kind: "enable", label: "Enable", busy: "Enabling…" };
   const signIn = (label: string): Action => ({ kind: "sign_in", label, busy: "Opening…" });
+  if (isUnattended(connector) && connector.state !== "ready") return unattendedActionOf(connector);
   switch (connector.state) {
     case "ready":
       return connector.health.status === "unreachable" || connector.health.status === "upstream_error"
@@ -237,6 +268,13 @@ export function actionOf(connector: Connector): Action | null {
     default:
       return signIn("Sign in");
   }
+}
+
+/** Where nobody signs in, a contact or other credentials help. */
+function unattendedActionOf({ state }: Connector): Action {
+  return state === "reauth_required"
+    ? { kind: "edit", label: "Edit credentials", busy: "Opening…" }
+    : { kind: "retry", label: "Connect", busy: "Connecting…" };
 }
 
 export interface OutcomeWords {

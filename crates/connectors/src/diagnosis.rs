@@ -89,6 +89,7 @@ async fn obstacle(
         mcp_url: &connector.url,
         challenge,
         allow_legacy_fallback: false,
+        unattended: connector.oauth.grant.is_unattended(),
         exceptions: cx.settings.catalog.exceptions(),
     };
     let discovery = discovery::discover(http, &request).await;

@@ -190,6 +190,7 @@ async fn classify(
                 mcp_url: url,
                 challenge: challenge.as_ref(),
                 allow_legacy_fallback: false,
+                unattended: false,
                 exceptions: settings.catalog.exceptions(),
             };
             let discovery = discovery::discover(http, &request).await;

@@ -36,6 +36,9 @@ pub struct DiscoveryRequest<'a> {
     /// Whether `/authorize`, `/token` and `/register` of the MCP server's origin may be assumed where
     /// there is no metadata at all. Never with a refresh token in hand.
     pub allow_legacy_fallback: bool,
+    /// Whether the server is for a grant without a person, which needs neither an authorization endpoint
+    /// nor PKCE.
+    pub unattended: bool,
     /// What is allowed against the rules; empty unless an operator wants it otherwise.
     pub exceptions: &'a [Exception],
 }
@@ -60,7 +63,8 @@ pub struct Discovered {
     pub dpop_required: bool,
     /// The issuer as it was published, to be compared byte for byte (RFC 9207).
     pub issuer: String,
-    /// The authorization server's metadata; it has PKCE, unless the endpoints were only assumed.
+    /// The authorization server's metadata. It has an authorization endpoint and PKCE, unless the grant
+    /// needs neither; PKCE is not known where the endpoints were only assumed.
     pub server: AuthorizationServerMetadata,
     /// Whether the protected resource named the issuer.
     pub from_protected_resource: bool,
@@ -137,7 +141,7 @@ pub enum DiscoveryError {
 /// the challenge pointed to is an error. 408, 425, 429 and 5xx are failures and end the search, as does a
 /// document that is found and may not be used.
 pub async fn discover(http: &impl HttpClient, request: &DiscoveryRequest<'_>) -> Discovery {
-    let mut look = Look::new(http, request.exceptions);
+    let mut look = Look::new(http, request);
     let result = search(&mut look, request).await;
     Discovery { result, trace: look.into_trace() }
 }
@@ -232,7 +236,7 @@ async fn legacy_server(
 
 fn assumed_endpoints(origin: String) -> AuthorizationServerMetadata {
     AuthorizationServerMetadata {
-        authorization_endpoint: format!("{origin}/authorize"),
+        authorization_endpoint: Some(format!("{origin}/authorize")),
         token_endpoint: format!("{origin}/token"),
         registration_endpoint: Some(format!("{origin}/register")),
         issuer: origin,

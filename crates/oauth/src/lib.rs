@@ -72,6 +72,7 @@
 //!     mcp_url: "https://mcp.example/mcp",
 //!     challenge: challenge.as_ref(),
 //!     allow_legacy_fallback: false,
+//!     unattended: false,
 //!     exceptions: &[],
 //! };
 //! let discovered = discovery::discover(&Servers, &request).await.result?;
@@ -102,8 +103,9 @@
 //! let key = StateKey { id: "k1".to_owned(), key: [9; 32] };
 //! let payload = StatePayload { session: [1; 16], expires_at_seconds: now + 600 };
 //! let sent = state::sign(&key, &payload);
+//! let endpoint = discovered.server.authorization_endpoint.as_deref().ok_or("no such endpoint")?;
 //! let url = authorization::request_url(&AuthorizationRequest {
-//!     endpoint: &discovered.server.authorization_endpoint,
+//!     endpoint,
 //!     client_id: &client.client_id,
 //!     redirect_uri,
 //!     scopes: &discovered.resource_scopes,

@@ -27,8 +27,8 @@ pub struct ProtectedResourceMetadata {
 pub struct AuthorizationServerMetadata {
     /// The issuer, byte for byte the one that was asked for.
     pub issuer: String,
-    /// Where a person authorizes.
-    pub authorization_endpoint: String,
+    /// Where a person authorizes; a server of machines alone may have none (RFC 8414 §2).
+    pub authorization_endpoint: Option<String>,
     /// Where codes and refresh tokens are exchanged.
     pub token_endpoint: String,
     /// Dynamic client registration (RFC 7591).
@@ -113,7 +113,7 @@ impl AuthorizationServerMetadata {
         }
         Ok(Some(Self {
             issuer: issuer.to_owned(),
-            authorization_endpoint: required_endpoint(object, "authorization_endpoint")?,
+            authorization_endpoint: optional_endpoint(object, "authorization_endpoint")?,
             token_endpoint: required_endpoint(object, "token_endpoint")?,
             registration_endpoint: optional_endpoint(object, "registration_endpoint")?,
             revocation_endpoint: optional_endpoint(object, "revocation_endpoint")?,

@@ -6,6 +6,7 @@ type Schemas = components["schemas"];
 
 export type Connector = Schemas["Connector"];
 export type NewConnector = Schemas["NewConnector"];
+export type NewOAuth = Schemas["NewOAuth"];
 export type ConnectorPatch = Schemas["ConnectorPatch"];
 export type ProbeReport = Schemas["ProbeReport"];
 export type TraceStep = Schemas["TraceStep"];

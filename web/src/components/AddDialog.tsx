@@ -7,11 +7,12 @@ import { texts } from "../words";
 import { ClientFields } from "./ClientFields";
 import { Dialog } from "./Dialog";
 import { Field } from "./Field";
+import { GrantFields } from "./GrantFields";
 import { HeaderPairs } from "./HeaderPairs";
 import { ErrorNotice } from "./Notice";
 import { PresetGrid, RegistrationHelp } from "./PresetGrid";
 import { ProbeResult } from "./ProbeResult";
-import { useAddForm } from "./useAddForm";
+import { useAddForm, wantsCredential } from "./useAddForm";
 
 interface Props {
   onAdded: (connector: Connector) => void;
@@ -42,7 +43,15 @@ export function AddDialog({ onAdded, onClose }: Props) {
         />
         <ProbeResult state={form.probe} />
         <RegistrationHelp preset={form.preset} />
-        <Wants form={form} />
+        {!form.needsNobody && <Wants form={form} />}
+        {wantsCredential(form.shown) && (
+          <details class="key">
+            <summary>{texts.withoutPerson}</summary>
+            <div class="fields">
+              <GrantFields entry={form.grant} onChange={form.setGrant} isEdit={false} />
+            </div>
+          </details>
+        )}
         <Field label={texts.name} hint={texts.nameHint} value={form.name} onText={form.setName} />
         <ErrorNotice error={form.error} />
         <div class="dialog-foot">

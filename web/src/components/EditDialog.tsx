@@ -5,10 +5,12 @@ import { useState } from "preact/hooks";
 import type { Connector, ConnectorPatch } from "../api/types";
 import { headerPatch, type HeaderEdit, type HeaderPair } from "../headers/headers";
 import { useChange } from "../state/connectors";
-import { texts } from "../words";
+import { isUnattended, texts } from "../words";
+import { A_PERSON, changedSettingsOf, type GrantEntry } from "../grants/grants";
 import { ClientFields, clientOf, type ClientEntry } from "./ClientFields";
 import { Dialog } from "./Dialog";
 import { Field } from "./Field";
+import { GrantFields } from "./GrantFields";
 import { HeaderEdits } from "./HeaderEdits";
 import { HeaderPairs } from "./HeaderPairs";
 import { ErrorNotice } from "./Notice";
@@ -20,10 +22,12 @@ export function EditDialog({ connector, onClose }: { connector: Connector; onClo
   const [edits, setEdits] = useState<Record<string, HeaderEdit>>({});
   const [added, setAdded] = useState<HeaderPair[]>([]);
   const [client, setClient] = useState<ClientEntry>({ id: "", secret: "" });
+  const [grant, setGrant] = useState<GrantEntry>({ ...A_PERSON, grant: connector.oauth.grant });
   const isOAuth = connector.auth_type === "oauth";
 
   const save = () => {
-    const patch = patchOf(connector, name, url, headerPatch(edits, added), client);
+    const oauth = isUnattended(connector) ? changedSettingsOf(grant) : clientOf(client);
+    const patch = patchOf(connector, name, url, headerPatch(edits, added), oauth);
     if (Object.keys(patch).length === 0) return onClose();
     if (!change.isPending) change.mutate(patch, { onSuccess: onClose });
   };
@@ -47,8 +51,10 @@ export function EditDialog({ connector, onClose }: { connector: Connector; onClo
           onText={setUrl}
         />
         <fieldset>
-          <legend>{isOAuth ? texts.client : texts.headers}</legend>
-          {isOAuth ? (
+          <legend>{legendOf(connector)}</legend>
+          {isUnattended(connector) ? (
+            <GrantFields entry={grant} onChange={setGrant} isEdit />
+          ) : isOAuth ? (
             <ClientFields entry={client} onChange={setClient} redirectUri={undefined} isEdit />
           ) : (
             <>
@@ -72,15 +78,19 @@ export function EditDialog({ connector, onClose }: { connector: Connector; onClo
   );
 }
 
+function legendOf(connector: Connector): string {
+  if (isUnattended(connector)) return texts.credentials;
+  return connector.auth_type === "oauth" ? texts.client : texts.headers;
+}
+
 /** Only what was changed, so that nothing else is touched. */
 function patchOf(
   connector: Connector,
   name: string,
   url: string,
   headers: Record<string, string | null>,
-  client: ClientEntry,
+  oauth: ConnectorPatch["oauth"],
 ): ConnectorPatch {
-  const oauth = clientOf(client);
   return {
     ...(name.trim() === connector.name ? {} : { name: name.trim() }),
     ...(url.trim() === connector.url ? {} : { url: url.trim() }),

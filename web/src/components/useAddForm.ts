@@ -11,6 +11,7 @@ import { openPopup } from "../sign-in/popup";
 import { useCreate } from "../state/connectors";
 import { useKeyway } from "../state/context";
 import { usePresets } from "../state/presets";
+import { A_PERSON, settingsOf, type GrantEntry } from "../grants/grants";
 import { clientOf, type ClientEntry } from "./ClientFields";
 
 const FIRST_PAIR: HeaderPair = { name: "Authorization", value: "" };
@@ -24,6 +25,7 @@ export function useAddForm(onAdded: (connector: Connector) => void) {
   const [name, setName] = useState("");
   const [pairs, setPairs] = useState<HeaderPair[]>([FIRST_PAIR]);
   const [client, setClient] = useState<ClientEntry>({ id: "", secret: "" });
+  const [grant, setGrant] = useState<GrantEntry>(A_PERSON);
   const [probe, setProbe] = useState<ProbeState>({ step: "idle" });
   const prober = useMemo(() => new Prober(api.probe, setProbe), [api]);
 
@@ -40,7 +42,9 @@ export function useAddForm(onAdded: (connector: Connector) => void) {
   const report = probe.step === "done" ? probe.report : null;
   const outcome = report?.outcome ?? null;
   const shown = useLastReport(report, address);
-  const signsIn = shown?.outcome === "oauth" || shown?.outcome === "client_needed";
+  const asksForSignIn = shown?.outcome === "oauth" || shown?.outcome === "client_needed";
+  const needsNobody = grant.grant !== "authorization_code" && wantsCredential(shown);
+  const signsIn = asksForSignIn && !needsNobody;
 
   const add = () => {
     if (address === null || create.isPending) return;
@@ -48,7 +52,7 @@ export function useAddForm(onAdded: (connector: Connector) => void) {
     if (outcome === "blocked") return;
     const popup = signsIn ? openPopup(NEW_WINDOW) : undefined;
     // Awaited, not given as a callback: the window must not be forgotten when the dialog is closed.
-    create.mutateAsync(newConnector({ address, name, headers, client, signsIn, preset })).then(
+    create.mutateAsync(newConnector({ address, name, headers, client, signsIn, grant: needsNobody ? grant : null, preset })).then(
       (connector) => {
         if (popup !== undefined) void signIns.begin(connector.id, popup);
         onAdded(connector);
@@ -65,7 +69,7 @@ export function useAddForm(onAdded: (connector: Connector) => void) {
 
   return {
     ...{ presets, preset, pick },
-    ...{ typed, setTyped, name, setName, pairs, setPairs, client, setClient },
+    ...{ typed, setTyped, name, setName, pairs, setPairs, client, setClient, grant, setGrant, needsNobody },
     ...{ probe, outcome, shown, signsIn, add, isAdding: create.isPending, error: create.error },
     checkAgain: () => address !== null && void prober.now(address, headers),
   };
@@ -79,23 +83,32 @@ function useLastReport(report: ProbeReport | null, address: string | null): Prob
   return last.current;
 }
 
+/** Whether the server let nobody in without a credential. */
+export function wantsCredential(report: ProbeReport | null): boolean {
+  return ["oauth", "client_needed", "token_needed"].includes(report?.outcome ?? "");
+}
+
 interface Entered {
   address: string;
   name: string;
   headers: Record<string, string>;
   client: ClientEntry;
   signsIn: boolean;
+  /** Where nobody signs in. */
+  grant: GrantEntry | null;
   preset: Preset | undefined;
 }
 
-function newConnector({ address, name, headers, client, signsIn, preset }: Entered): NewConnector {
+function newConnector({ address, name, headers, client, signsIn, grant, preset }: Entered): NewConnector {
   const scopes = preset?.scopes ?? [];
-  const settings = { ...clientOf(client), ...(scopes.length === 0 ? {} : { scopes }) };
+  const credentials = grant === null ? clientOf(client) : settingsOf(grant);
+  const settings = { ...credentials, ...(scopes.length === 0 ? {} : { scopes }) };
   const oauth = Object.keys(settings).length === 0 ? undefined : settings;
+  const isOAuth = signsIn || grant !== null;
   return {
     url: address,
     ...(name.trim() === "" ? {} : { name: name.trim() }),
-    ...(signsIn ? { auth_type: "oauth" as const, ...(oauth === undefined ? {} : { oauth }) } : {}),
-    ...(!signsIn && Object.keys(headers).length > 0 ? { headers } : {}),
+    ...(isOAuth ? { auth_type: "oauth" as const, ...(oauth === undefined ? {} : { oauth }) } : {}),
+    ...(!isOAuth && Object.keys(headers).length > 0 ? { headers } : {}),
   };
 }

@@ -4,7 +4,7 @@ import { useMutation, useQuery, useQueryClient, type QueryClient } from "@tansta
 
 import { needsSession, type Api } from "../api/client";
 import type { Connector, ConnectorPatch, NewConnector } from "../api/types";
-import { texts } from "../words";
+import { isUnattended, texts } from "../words";
 import { useKeyway } from "./context";
 
 /** The key of the list of connectors. */
@@ -65,7 +65,7 @@ export function useCreate() {
     onSuccess: (connector) => {
       client.setQueryData<Connector[]>(LIST, (list = []) => [...list, connector]);
       announce(texts.added(connector.name));
-      if (isUsable(connector)) void contact(api, client, connector.id);
+      if (isUsable(connector) || isUnattended(connector)) void contact(api, client, connector.id);
     },
   });
 }
@@ -81,7 +81,7 @@ export function useChange(connector: Connector) {
       );
       announce(texts.changed(changed.name));
       const isNewDoor = patch.headers !== undefined || patch.url !== undefined;
-      if (isNewDoor && isUsable(changed)) {
+      if ((isNewDoor && isUsable(changed)) || (patch.oauth != null && isUnattended(changed))) {
         void contact(api, client, changed.id);
       } else {
         void refreshConnector(client, changed.id);

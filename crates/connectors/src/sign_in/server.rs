@@ -44,6 +44,7 @@ pub(crate) async fn discover(
         mcp_url: &connector.url,
         challenge: challenge.as_ref(),
         allow_legacy_fallback,
+        unattended: connector.oauth.grant.is_unattended(),
         exceptions: cx.settings.catalog.exceptions(),
     };
     let discovered = discovery::discover(&http, &request).await.result?;
@@ -62,6 +63,7 @@ pub(crate) async fn named_issuer(
         mcp_url: &connector.url,
         challenge,
         allow_legacy_fallback: false,
+        unattended: connector.oauth.grant.is_unattended(),
         exceptions: cx.settings.catalog.exceptions(),
     };
     let discovery = tokio::time::timeout(LOOK_TIME, discovery::discover(&http, &request)).await;
@@ -89,7 +91,7 @@ async fn challenge(
 fn check_endpoints(cx: &Context, http: &EgressClient, discovered: &Discovered) -> Result<()> {
     let server = &discovered.server;
     let own = cx.settings.public_url.as_url().origin();
-    for endpoint in [&server.authorization_endpoint, &server.token_endpoint] {
+    for endpoint in server.authorization_endpoint.iter().chain([&server.token_endpoint]) {
         if Url::parse(endpoint).is_ok_and(|url| url.origin() == own) {
             let text = "the metadata names Keyway itself as the authorization server";
             return Err(Error::MetadataInvalid(text.into()));
@@ -115,6 +117,6 @@ pub(super) fn is_foreign(mcp_url: &str, discovered: &Discovered) -> bool {
         })
     };
     let server = &discovered.server;
-    let mut endpoints = [&server.authorization_endpoint, &server.token_endpoint].into_iter();
+    let mut endpoints = server.authorization_endpoint.iter().chain([&server.token_endpoint]);
     endpoints.any(|endpoint| domain(mcp_url) != domain(endpoint))
 }

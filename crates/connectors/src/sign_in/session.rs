@@ -50,8 +50,11 @@ async fn session(cx: &Context, new: NewSession<'_>, ticket: &str) -> Result<Auth
     let server = new.discovered.server;
     let published = new.discovered.resource.unwrap_or_else(|| new.connector.url.clone());
     let resource = cx.settings.catalog.resource(&server.issuer, &new.connector.url, published);
+    let endpoint = server.authorization_endpoint.as_deref();
     let authorization_url = authorization::request_url(&AuthorizationRequest {
-        endpoint: &server.authorization_endpoint,
+        endpoint: endpoint.ok_or_else(|| {
+            Error::MetadataInvalid("the metadata has no authorization_endpoint".into())
+        })?,
         client_id: &new.client.client_id,
         redirect_uri: &new.client.redirect_uri,
         scopes: &new.scopes,

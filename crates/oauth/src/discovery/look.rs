@@ -3,7 +3,7 @@
 use ::http::{HeaderName, HeaderValue, Response};
 use bytes::Bytes;
 
-use super::{DiscoveryError, Exception, Fault, TraceStep, exceptions};
+use super::{DiscoveryError, DiscoveryRequest, Fault, TraceStep, exceptions};
 use crate::{
     answer, endpoint,
     http::{self, HttpClient, SendError},
@@ -87,13 +87,13 @@ enum Found<T> {
 /// The search so far.
 pub(super) struct Look<'a, H> {
     http: &'a H,
-    exceptions: &'a [Exception],
+    request: &'a DiscoveryRequest<'a>,
     trace: Vec<TraceStep>,
 }
 
 impl<'a, H: HttpClient> Look<'a, H> {
-    pub(super) fn new(http: &'a H, exceptions: &'a [Exception]) -> Self {
-        Self { http, exceptions, trace: Vec::new() }
+    pub(super) fn new(http: &'a H, request: &'a DiscoveryRequest<'a>) -> Self {
+        Self { http, request, trace: Vec::new() }
     }
 
     pub(super) fn into_trace(self) -> Vec<TraceStep> {
@@ -114,14 +114,14 @@ impl<'a, H: HttpClient> Look<'a, H> {
         self.look(place, reading).await
     }
 
-    /// Looks for the metadata of one of these issuers, with PKCE; `None` is a miss.
+    /// Looks for the metadata of one of these issuers, with what the grant needs; `None` is a miss.
     pub(super) async fn at_server(
         &mut self,
         place: &Place,
         issuers: &[&str],
     ) -> Result<Option<AuthorizationServerMetadata>, DiscoveryError> {
-        let exceptions = self.exceptions;
-        self.look(place, |object| read_server(place, issuers, exceptions, object)).await
+        let request = self.request;
+        self.look(place, |object| read_server(place, issuers, request, object)).await
     }
 
     /// Notes that the fixed endpoints of 2025-03-26 are taken for granted.
@@ -205,9 +205,10 @@ fn document<T>(
 fn read_server(
     place: &Place,
     issuers: &[&str],
-    exceptions: &[Exception],
+    request: &DiscoveryRequest<'_>,
     object: &Object,
 ) -> Result<Found<AuthorizationServerMetadata>, DiscoveryError> {
+    let exceptions = request.exceptions;
     let expected = issuers.first().copied().unwrap_or_default();
     let mut deviations = Vec::new();
     let mut read = AuthorizationServerMetadata::read(object, issuers);
@@ -227,7 +228,10 @@ fn read_server(
         }
         Err(error @ DocumentError::Invalid(_)) => return Err(place.invalid(error.to_string())),
     };
-    if !server.supports_pkce() {
+    if !request.unattended && server.authorization_endpoint.is_none() {
+        return Err(place.invalid("its authorization_endpoint is missing"));
+    }
+    if !request.unattended && !server.supports_pkce() {
         if !exceptions::allows_missing_s256(exceptions, issuers) {
             return Err(DiscoveryError::PkceUnsupported { issuer: server.issuer });
         }

@@ -51,9 +51,32 @@ async fn run(script: &Script, advertised: Option<&str>, allow_legacy_fallback: b
         mcp_url: MCP,
         challenge: Some(&challenge),
         allow_legacy_fallback,
+        unattended: false,
         exceptions: &[],
     };
     discover(script, &request).await
+}
+
+#[tokio::test]
+async fn a_grant_without_a_person_needs_neither_an_authorization_endpoint_nor_pkce() {
+    let mut machines = server(ISSUER);
+    for name in ["authorization_endpoint", "code_challenge_methods_supported"] {
+        machines.as_object_mut().expect("an object").remove(name);
+    }
+    let script =
+        Script::new().json(PATH_RESOURCE, 200, &resource(&[ISSUER])).publish(SERVER, &machines);
+    let request = DiscoveryRequest {
+        mcp_url: MCP,
+        challenge: None,
+        allow_legacy_fallback: false,
+        unattended: true,
+        exceptions: &[],
+    };
+    let found = discover(&script, &request).await.result.expect("an authorization server");
+    assert_eq!(found.server.authorization_endpoint, None);
+    let person = DiscoveryRequest { unattended: false, ..request };
+    let refused = discover(&script, &person).await.result;
+    assert!(matches!(refused, Err(DiscoveryError::MetadataInvalid { .. })), "{refused:?}");
 }
 
 async fn run_with(script: &Script, exceptions: &[Exception]) -> Discovery {
@@ -61,6 +84,7 @@ async fn run_with(script: &Script, exceptions: &[Exception]) -> Discovery {
         mcp_url: MCP,
         challenge: None,
         allow_legacy_fallback: false,
+        unattended: false,
         exceptions,
     };
     discover(script, &request).await
@@ -275,7 +299,8 @@ async fn the_fixed_endpoints_are_the_last_resort_and_only_where_allowed() {
     let discovered = run(&Script::new(), None, true).await.result.expect("assumed");
     assert_eq!(discovered.legacy, Some(LegacyFallback::AssumedEndpoints));
     assert_eq!(discovered.issuer, "https://mcp.example");
-    assert_eq!(discovered.server.authorization_endpoint, "https://mcp.example/authorize");
+    let endpoint = discovered.server.authorization_endpoint.as_deref();
+    assert_eq!(endpoint, Some("https://mcp.example/authorize"));
     assert_eq!(discovered.server.token_endpoint, "https://mcp.example/token");
     let register = discovered.server.registration_endpoint;
     assert_eq!(register.as_deref(), Some("https://mcp.example/register"));
@@ -295,6 +320,7 @@ async fn an_endpoint_at_the_root_has_one_place() {
         mcp_url,
         challenge: None,
         allow_legacy_fallback: false,
+        unattended: false,
         exceptions: &[],
     };
     discover(&script, &request).await.result.expect_err("nothing is there");
@@ -336,9 +362,8 @@ async fn the_trace_tells_every_step_and_no_query() {
         .map(|step| (step.step, step.url.as_str(), step.status, step.outcome.as_str(), step.fault))
         .collect();
     let (resource, server) = ("protected_resource_metadata", "authorization_server_metadata");
-    let missing = format!(
-        "failed: the metadata at {OPENID} cannot be used: its authorization_endpoint is missing"
-    );
+    let missing =
+        format!("failed: the metadata at {OPENID} cannot be used: its token_endpoint is missing");
     assert_eq!(
         told,
         [
