@@ -103,6 +103,25 @@ async fn keyway_is_no_connector_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_field_that_nobody_knows_is_refused_with_its_name() {
+    let scene = Scene::new().await;
+    let url = "https://notes.example/mcp";
+    for (path, body) in [
+        ("/api/v1/connectors", json!({"url": url, "titel": "N"})),
+        ("/api/v1/connectors", json!({"url": url, "oauth": {"titel": "N"}})),
+        ("/api/v1/connectors/probe", json!({"url": url, "titel": "N"})),
+        ("/api/v1/connectors/notes/oauth/start", json!({"titel": "N"})),
+        ("/api/v1/tools/call", json!({"name": "notes__echo", "titel": {}})),
+    ] {
+        let refused = scene.api.post(path, body).await;
+        assert_eq!(refused.problem(), (400, "invalid_request".to_owned()), "{path}");
+        assert!(refused.text().contains("titel"), "{}", refused.text());
+    }
+    let refused = scene.api.patch("/api/v1/connectors/notes", json!({"titel": "N"})).await;
+    assert_eq!(refused.problem(), (400, "invalid_request".to_owned()));
+}
+
+#[tokio::test]
 async fn a_body_that_makes_no_sense_is_refused_with_invalid_request() {
     let keyway = Keyway::single_user().await;
     for body in [

@@ -66,7 +66,13 @@ async fn another_users_connector_is_not_found_at_any_route() {
             continue;
         }
         tried += 1;
-        let body = json!({"mode": "allow", "jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+        let body = match path.as_str() {
+            mcp if mcp.starts_with("/mcp/") => {
+                json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+            }
+            tool if tool.ends_with("/{tool}") => json!({"mode": "allow"}),
+            _ => json!({}),
+        };
         let request = bob.request(method.clone(), &filled(&path, id)).json(&body);
         let answer =
             bob.send(request.header("accept", "application/json, text/event-stream")).await;

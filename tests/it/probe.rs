@@ -64,6 +64,27 @@ async fn a_server_that_wants_a_key_is_told_from_one_that_refuses_it() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_cannot_be_used_is_told_with_whose_fault_it_is() {
+    let keyway = Keyway::single_user().await;
+    for (broken, words) in [
+        (json!({"issuer": "https://other.example"}), "other.example"),
+        (json!({"token_endpoint": null}), "token_endpoint is missing"),
+        (json!({"code_challenge_methods_supported": null}), "PKCE"),
+    ] {
+        let server = AuthorizationServer::start().await;
+        server.script(|script| script.metadata = broken.clone());
+        let mcp = McpServer::protected_by(&server).await;
+        let report = probe(&keyway.api(), &mcp.url(), json!({})).await;
+        assert_eq!(report["outcome"], "token_needed", "{report}");
+        let detail = report["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(words), "{report}");
+        let steps = report["trace"].as_array().expect("a trace");
+        let last = steps.last().expect("a step");
+        assert_eq!(last["fault"], "authorization_server", "{report}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_mcp_server_is_said_not_to_be_one() {
     let keyway = Keyway::single_user().await;
     let mcp = McpServer::open().await;

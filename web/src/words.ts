@@ -294,6 +294,9 @@ export function outcomeOf(report: ProbeReport, withHeaders: boolean): OutcomeWor
     case "client_needed":
       return { text: `The sign-in service ${hostOf(report.oauth?.issuer ?? "")} takes only clients registered by hand. Register one there with the redirect address below, then enter what you were given.`, tone: "attention" };
     case "token_needed":
+      if (report.detail !== undefined) {
+        return { text: `Nobody can sign in to this server: ${report.detail}. Tell whoever runs it, or enter an API key.`, tone: "attention" };
+      }
       return { text: "The server asks for an API key. Enter the one you were given.", tone: "attention" };
     case "headers_rejected":
       return { text: "The server refused this key. Check that it is complete and still valid.", tone: "bad" };

@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use keyway_model::{Clock, Random};
+use keyway_model::{Clock, ConnectorId, Random};
 use keyway_oauth::state::StateKey;
 use keyway_storage::Database;
 use tokio::sync::Notify;
@@ -92,6 +92,11 @@ impl PublicUrl {
     /// The address of a path of Keyway's own, which starts with a slash.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
+    }
+
+    /// The page of Keyway's own on which a person can help a connector; it checks who is looking.
+    pub fn sign_in_url(&self, connector: ConnectorId) -> String {
+        self.at(&format!("/#sign-in={connector}"))
     }
 }
 

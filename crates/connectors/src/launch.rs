@@ -24,10 +24,7 @@ pub enum Launch {
     /// One page with one button first: the authorization server is foreign to the MCP server.
     Confirm(Confirmation),
     /// Nothing says yet who sits at this browser.
-    Handshake {
-        /// Where the browser would be sent afterwards: the origin of the authorization server.
-        authorization_server_origin: String,
-    },
+    Handshake,
     /// Somebody else than the connector's user sits at this browser.
     UserMismatch,
     /// The sign-in was begun in another browser.
@@ -43,8 +40,6 @@ pub struct Confirmation {
     pub server_host: String,
     /// The host of the authorization server, and of its token endpoint where that is another.
     pub authorization_server_host: String,
-    /// The origin of the authorization server.
-    pub authorization_server_origin: String,
     /// The user on whose connector the sign-in goes.
     pub user: UserId,
     /// The cookie that binds the sign-in to this browser.
@@ -96,9 +91,7 @@ pub async fn open(cx: &Context, request: Request<'_>) -> Result<Launch> {
     let local = UserId::local();
     let proof = if cx.settings.single_user { Some(&local) } else { request.proof };
     match proof {
-        None => Ok(Launch::Handshake {
-            authorization_server_origin: origin(&session.authorization_url),
-        }),
+        None => Ok(Launch::Handshake),
         Some(user) if *user != session.user_id => {
             let note = "somebody else than the connector's user opened the sign-in";
             let code = FailureCode::UserMismatch;
@@ -136,7 +129,6 @@ fn go_on(session: AuthorizationSession, confirmed: bool, set_cookie: Option<Flow
     Launch::Confirm(Confirmation {
         server_host: host(&session.connector_url),
         authorization_server_host: hosts(&session),
-        authorization_server_origin: origin(&session.authorization_url),
         user: session.user_id,
         set_cookie,
     })
@@ -150,10 +142,6 @@ fn hosts(session: &AuthorizationSession) -> String {
 
 fn host(url: &str) -> String {
     Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn origin(url: &str) -> String {
-    Url::parse(url).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
 }
 
 /// The name of the flow's cookie. The last eight digits of the id are its random ones.

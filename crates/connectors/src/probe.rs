@@ -37,7 +37,7 @@ pub enum ProbeOutcome {
     OAuth,
     /// Sign-in needs a client registered by hand.
     ClientNeeded,
-    /// It wants a credential, and not by OAuth.
+    /// It wants a credential, and OAuth is not offered, or not in a way that could be used.
     TokenNeeded,
     /// It refused the headers given.
     HeadersRejected,
@@ -69,6 +69,9 @@ pub struct ProbeReport {
     /// How a sign-in would go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oauth: Option<ProbedOAuth>,
+    /// Why nobody can sign in although the server publishes how; whose fault that is, the trace says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Everything that was tried.
     pub trace: Vec<TraceStep>,
 }
@@ -95,6 +98,7 @@ impl ProbeReport {
             server: None,
             tools: None,
             oauth: None,
+            detail: None,
             trace,
         }
     }
@@ -218,7 +222,13 @@ fn sign_in_report(
         Err(DiscoveryError::Unavailable { .. } | DiscoveryError::Send { .. }) => {
             return ProbeReport::plain(ProbeOutcome::Unreachable, trace);
         }
-        Err(_) => return ProbeReport::plain(ProbeOutcome::TokenNeeded, trace),
+        Err(DiscoveryError::NoAuthorization) => {
+            return ProbeReport::plain(ProbeOutcome::TokenNeeded, trace);
+        }
+        Err(error) => {
+            let detail = Some(error.to_string());
+            return ProbeReport { detail, ..ProbeReport::plain(ProbeOutcome::TokenNeeded, trace) };
+        }
     };
     let given = settings.catalog.client(&discovered.issuer, url);
     let way = clients::way(settings, &discovered, given.is_some());

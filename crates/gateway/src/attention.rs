@@ -42,7 +42,7 @@ pub fn attention(gateway: &Gateway, error: &UseCaseError) -> Option<Attention> {
         UseCaseError::ScopeRequired(connector, _) => ("scope_required", connector),
         _ => return None,
     };
-    let sign_in_url = gateway.sign_in_url(connector.id);
+    let sign_in_url = gateway.cx.settings.public_url.sign_in_url(connector.id);
     let connector = connector.clone();
     Some(Attention { code, connector, text: format!("{error}. Open {sign_in_url}"), sign_in_url })
 }

@@ -23,7 +23,7 @@ use keyway_oauth::challenge::BearerChallenge;
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
-    conversation::{ConversationKey, Spoken},
+    conversation::{ConversationKey, Spoken, is_lost_session},
     error::{Error, Result},
     gateway::Gateway,
     health,
@@ -348,9 +348,7 @@ fn read(era: &Era, answer: Answer) -> Result<Done, Trouble> {
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
             Err(Trouble::Challenged(status, challenge))
         }
-        (StatusCode::NOT_FOUND, _) if matches!(era, Era::Handshake { session: Some(_), .. }) => {
-            Err(Trouble::Outdated)
-        }
+        (status, reply) if is_lost_session(era, status, reply.as_ref()) => Err(Trouble::Outdated),
         (_, Some(Reply::Error(error))) if error.code == UNSUPPORTED_VERSION => {
             Err(Trouble::Outdated)
         }

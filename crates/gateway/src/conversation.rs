@@ -6,10 +6,10 @@ use std::{
     sync::{Mutex, PoisonError, RwLock},
 };
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use keyway_connectors::{
     contact::Connected,
-    upstream::{Capabilities, Era, Failure, HeaderParameters, RawObject},
+    upstream::{Capabilities, Era, Failure, HeaderParameters, RawObject, Reply},
 };
 use keyway_model::{ConnectorId, SignInId};
 use serde::Deserialize;
@@ -44,6 +44,23 @@ pub(crate) struct Spoken {
 struct Annotated {
     name: String,
     input_schema: Value,
+}
+
+/// Whether an answer says that the session it names is gone: 404 (MCP 2025-11-25, session management), or
+/// the 400 of servers that have no other answer for it. A 400 that says something else stands.
+pub(crate) fn is_lost_session(era: &Era, status: StatusCode, reply: Option<&Reply>) -> bool {
+    let named = matches!(era, Era::Handshake { session: Some(_), .. });
+    let says_so = match reply {
+        None => true,
+        Some(Reply::Error(error)) => error.message.to_ascii_lowercase().contains("session"),
+        Some(Reply::Result(_)) => false,
+    };
+    named
+        && match status {
+            StatusCode::NOT_FOUND => true,
+            StatusCode::BAD_REQUEST => says_so,
+            _ => false,
+        }
 }
 
 impl Spoken {

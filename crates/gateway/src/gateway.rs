@@ -6,7 +6,6 @@ use keyway_connectors::{
     Context,
     upstream::{Nobody, Peer},
 };
-use keyway_model::ConnectorId;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -48,10 +47,5 @@ impl Gateway {
     /// Nobody behind a request: what a server asks is answered by the operator's decision.
     pub(crate) fn nobody(&self) -> Arc<dyn Peer> {
         Arc::new(Nobody(self.cx.settings.elicitation))
-    }
-
-    /// The page of Keyway's own on which a person can help a connector; it checks who is looking.
-    pub fn sign_in_url(&self, connector: ConnectorId) -> String {
-        self.cx.settings.public_url.at(&format!("/#sign-in={connector}"))
     }
 }

@@ -10,6 +10,7 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use keyway_connectors::context::PublicUrl;
 use keyway_model::ConnectorRef;
 use serde_json::{Map, Value, json};
 
@@ -99,12 +100,12 @@ impl Problem {
     }
 
     /// The page of Keyway's own where a person can help, if one can.
-    pub(crate) fn sign_in_url(&self, public_url: &str) -> Option<String> {
+    pub(crate) fn sign_in_url(&self, public_url: &PublicUrl) -> Option<String> {
         let connector = self.connector.as_ref().filter(|_| self.code.is_mended_by_a_person())?;
-        Some(format!("{public_url}/#sign-in={}", connector.id))
+        Some(public_url.sign_in_url(connector.id))
     }
 
-    fn document(&self, request_id: &str, public_url: &str) -> Value {
+    fn document(&self, request_id: &str, public_url: &PublicUrl) -> Value {
         let mut document = json!({
             "type": "about:blank",
             "title": self.code.title(),
@@ -134,7 +135,7 @@ impl IntoResponse for Problem {
 }
 
 /// Writes the document of a [`Problem`] into its answer, and logs what is Keyway's own failure, once.
-pub(crate) fn write_problem(response: &mut Response, id: RequestId, public_url: &str) {
+pub(crate) fn write_problem(response: &mut Response, id: RequestId, public_url: &PublicUrl) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
     if problem.code.status().is_server_error() {
         let (code, cause) = (problem.code.as_str(), problem.cause.as_deref());
@@ -168,25 +169,29 @@ pub(crate) fn insert_seconds(
 mod tests {
     use super::*;
 
+    fn keyway() -> PublicUrl {
+        PublicUrl::new("https://keyway.example".parse().unwrap())
+    }
+
     #[test]
     fn a_document_names_the_connector_and_where_a_person_can_help() {
         let id = "01930000-0000-7000-8000-000000000000".parse().unwrap();
         let notes = ConnectorRef { id, slug: "notes".parse().unwrap() };
         let problem = Problem::new(Code::SignInRequired, "sign in").about(notes.clone());
-        let document = problem.document("r1", "https://keyway.example");
+        let document = problem.document("r1", &keyway());
         assert_eq!(document["status"], 409);
         assert_eq!(document["code"], "sign_in_required");
         assert_eq!(document["request_id"], "r1");
         assert_eq!(document["connector"], "notes");
         assert_eq!(document["sign_in_url"], format!("https://keyway.example/#sign-in={id}"));
-        let conflict = Problem::new(Code::Conflict, "taken").about(notes).document("r1", "");
+        let conflict = Problem::new(Code::Conflict, "taken").about(notes).document("r1", &keyway());
         assert_eq!(conflict.get("sign_in_url"), None);
     }
 
     #[test]
     fn what_is_only_for_the_log_is_not_shown() {
         let problem = Problem::new(Code::Internal, "failed").because("a secret place");
-        assert!(!problem.document("r1", "").to_string().contains("secret"));
+        assert!(!problem.document("r1", &keyway()).to_string().contains("secret"));
     }
 
     #[test]

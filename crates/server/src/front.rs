@@ -29,7 +29,7 @@ pub(crate) async fn pass(State(app): State<AppState>, request: Request, next: Ne
     let told = tracing::enabled!(tracing::Level::DEBUG)
         .then(|| (request.method().clone(), request.extensions().get::<MatchedPath>().cloned()));
     let mut response = origin::guard(&app.doors, request, |request| answered(next, request)).await;
-    write_problem(&mut response, id, app.public_url());
+    write_problem(&mut response, id, &app.context.settings.public_url);
     finish(response.headers_mut(), id);
     if let Some((method, route)) = told {
         let route = route.as_ref().map_or("-", MatchedPath::as_str);

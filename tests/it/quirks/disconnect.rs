@@ -34,3 +34,22 @@ async fn quirk_23_a_session_that_the_server_forgot_is_opened_anew() {
     assert_eq!(scene.mcp.log().rpc("initialize").len() - before, 1);
     assert_eq!(scene.refreshes(), 0);
 }
+
+#[tokio::test]
+async fn quirk_23_a_session_that_the_server_forgot_with_400_is_opened_anew_once() {
+    let no_session = r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}"#;
+    for (body, opened) in [
+        (no_session, 1),
+        ("", 1),
+        (r#"{"jsonrpc":"2.0","error":{"code":-32602,"message":"no such thing"},"id":null}"#, 0),
+    ] {
+        let scene = Scene::signed_in().await;
+        scene.mcp.script(|script| script.eras = keyway_tests::mcp_server::Eras::Handshake);
+        scene.assert_works().await;
+        scene.mcp.script(|script| script.lost_session = (400, body));
+        let before = scene.mcp.log().rpc("initialize").len();
+        scene.mcp.forget_sessions();
+        assert_eq!(scene.whoami().await.status == 200, opened == 1, "{body}");
+        assert_eq!(scene.mcp.log().rpc("initialize").len() - before, opened, "{body}");
+    }
+}

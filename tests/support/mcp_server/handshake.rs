@@ -31,7 +31,12 @@ pub(super) fn post(
         return initialize(shared, message);
     }
     if let Err(status) = check_session(shared, headers) {
-        return status.into_response();
+        let (lost, body) = shared.script().lost_session;
+        return if status == StatusCode::NOT_FOUND {
+            unknown(lost, body)
+        } else {
+            status.into_response()
+        };
     }
     if message.id.is_none() || message.method.is_empty() {
         return StatusCode::ACCEPTED.into_response();
@@ -68,6 +73,11 @@ fn check_session(shared: &Shared, headers: &HeaderMap) -> Result<(), StatusCode>
     let named = named.ok_or(StatusCode::BAD_REQUEST)?;
     let known = shared.sessions().contains(named);
     if known { Ok(()) } else { Err(StatusCode::NOT_FOUND) }
+}
+
+fn unknown(status: u16, body: &'static str) -> Response {
+    let status = StatusCode::from_u16(status).expect("a script names a status");
+    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// `DELETE`: the client is done with its session.

@@ -18,6 +18,8 @@ pub struct McpScript {
     pub eras: Eras,
     /// Whether `initialize` opens a session that later requests must name.
     pub sessions: bool,
+    /// Status and JSON body of the answer to a request in a session that is not known.
+    pub lost_session: (u16, &'static str),
     /// How requests are answered.
     pub answers: Answers,
     /// Whether a GET opens a stream of notifications; else it is 405.
@@ -76,6 +78,7 @@ impl Default for McpScript {
         Self {
             eras: Eras::Both,
             sessions: true,
+            lost_session: (404, ""),
             answers: Answers::Json,
             listens: true,
             protected_methods: None,

@@ -757,6 +757,8 @@ export interface components {
             /** @description Its tools, as it sent them. */
             tools?: unknown[];
             oauth?: components["schemas"]["ProbedOAuth"];
+            /** @description Why nobody can sign in although the server publishes how; whose fault that is, the trace says. */
+            detail?: string;
             trace: components["schemas"]["TraceStep"][];
         };
         /** @description A URL to be tried. */
@@ -798,12 +800,19 @@ export interface components {
             connector?: string;
             /** @description The page of Keyway's own where a person can help. */
             sign_in_url?: string;
+            /** @description The connector's `state_reason`, with `reauth_required`. */
+            reason?: string;
             /** @description The redirect URI to register, with `client_id_needed`. */
             redirect_uri?: string;
             /** @description The scopes that are missing, with `scope_required`. */
             required_scopes?: string[];
             /** @description The authorization server's own code, with `provider_refused`. */
             provider_code?: string | null;
+            /**
+             * Format: int64
+             * @description The MCP server's own JSON-RPC error code, with `upstream_error`.
+             */
+            upstream_code?: number;
         };
         /** @description That the process is alive, or ready. */
         ProcessHealth: {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use keyway_connectors::context::PublicUrl;
 use keyway_gateway::tools::{AllTools, Tool as GatewayTool};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -103,7 +104,7 @@ pub(crate) struct ListToolsQuery {
 
 impl ToolCatalogue {
     /// The tools in this shape.
-    pub(crate) fn new(all: AllTools, format: Option<Format>, public_url: &str) -> Self {
+    pub(crate) fn new(all: AllTools, format: Option<Format>, public_url: &PublicUrl) -> Self {
         let unavailable = all.unavailable.into_iter().map(|missing| {
             let problem = Problem::from(missing.error);
             Unavailable {

@@ -13,6 +13,7 @@ use super::{
 
 /// A connector to be made.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewConnector)]
 pub(crate) struct CreateConnector {
     /// The MCP endpoint: https, without credentials and fragment.
@@ -48,6 +49,7 @@ pub(crate) struct CreateConnector {
 
 /// The OAuth settings of a connector.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewOAuth)]
 pub(crate) struct OAuthSettings {
     /// A client that was registered by hand.
@@ -96,6 +98,7 @@ pub(crate) struct OAuthSettings {
 
 /// A change of a connector; what is not mentioned stays.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "a pin that is absent stays, one that is null is lifted")]
 pub(crate) struct ConnectorPatch {
     /// The MCP endpoint. A new one the tokens were not issued for drops them.

@@ -9,6 +9,7 @@ use super::{headers::Headers, schema};
 
 /// A URL to be tried.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ProbeRequest {
     /// The MCP endpoint.
     pub(crate) url: String,
@@ -36,6 +37,9 @@ pub(crate) struct ProbeReport {
     tools: Option<Vec<Value>>,
     #[schema(nullable = false)]
     oauth: Option<ProbedOAuth>,
+    /// Why nobody can sign in although the server publishes how; whose fault that is, the trace says.
+    #[schema(nullable = false)]
+    detail: Option<String>,
     trace: Vec<TraceStep>,
 }
 

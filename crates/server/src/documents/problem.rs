@@ -24,6 +24,9 @@ pub(crate) struct Problem {
     /// The page of Keyway's own where a person can help.
     #[schema(nullable = false)]
     sign_in_url: Option<String>,
+    /// The connector's `state_reason`, with `reauth_required`.
+    #[schema(nullable = false)]
+    reason: Option<String>,
     /// The redirect URI to register, with `client_id_needed`.
     #[schema(nullable = false)]
     redirect_uri: Option<String>,
@@ -32,4 +35,7 @@ pub(crate) struct Problem {
     required_scopes: Option<Vec<String>>,
     /// The authorization server's own code, with `provider_refused`.
     provider_code: Option<String>,
+    /// The MCP server's own JSON-RPC error code, with `upstream_error`.
+    #[schema(nullable = false)]
+    upstream_code: Option<i64>,
 }

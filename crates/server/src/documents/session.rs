@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 /// A session to be opened for one user.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewSession {
     /// The user; with a JWT its own, or absent.
     #[serde(default)]
@@ -35,6 +36,7 @@ pub(crate) struct SessionOpened {
 
 /// The exchange of a session token or JWT for the browser's cookie.
 #[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SessionCookie {
     /// Whether the host's page handed the token over itself; a token from a link proves nobody.
     #[serde(default)]

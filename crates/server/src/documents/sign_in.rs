@@ -9,6 +9,7 @@ use super::schema;
 
 /// How a sign-in begins; everything is optional.
 #[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct StartSignIn {
     /// Where the browser goes on afterwards, where no popup is used; its origin must be allowed.
     #[serde(default)]

@@ -64,6 +64,7 @@ pub(crate) enum Mode {
 
 /// A call of a tool: `connector` and `tool`, or the `name` of the list.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct CallTool {
     /// The connector's id or slug.
     #[serde(default)]

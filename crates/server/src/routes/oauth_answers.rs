@@ -33,9 +33,7 @@ pub(super) fn launched(app: &AppState, ticket: &str, launch: Launch) -> Result<R
             let shown = pages::confirm(random, server, authorization_server, page.user.as_str());
             with_cookie(shown, page.set_cookie.as_ref())
         }
-        Launch::Handshake { .. } => {
-            Ok(pages::hand_shake(random, ticket, app.doors.trusted_origins()))
-        }
+        Launch::Handshake => Ok(pages::hand_shake(random, ticket, app.doors.trusted_origins())),
         Launch::UserMismatch => Ok(refused(
             app,
             "This sign-in is for another account",

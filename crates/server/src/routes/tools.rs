@@ -81,7 +81,7 @@ pub(crate) async fn list_tools(
 ) -> Result<JsonBody<ToolCatalogue>, Problem> {
     let Query(query) = query?;
     let all = tools::list_all(&app.gateway, &caller).await?;
-    Ok(JsonBody(ToolCatalogue::new(all, query.format, app.public_url())))
+    Ok(JsonBody(ToolCatalogue::new(all, query.format, &app.context.settings.public_url)))
 }
 
 /// Calls a tool and answers its MCP result, as the server sent it.

@@ -29,6 +29,9 @@ pub(super) fn lines(report: &ProbeReport, paint: Paint) -> Vec<String> {
     if let Some(oauth) = &report.oauth {
         lines.extend(sign_in(oauth));
     }
+    if let Some(detail) = &report.detail {
+        lines.push(format!("    its sign-in cannot be used: {}", plain(detail)));
+    }
     lines.push(verdict(report, paint));
     lines
 }
@@ -78,9 +81,10 @@ fn verdict(report: &ProbeReport, paint: Paint) -> String {
             "sign-in needs a client registered by hand; register the redirect URI above and enter \
              the client id",
         ),
-        ProbeOutcome::TokenNeeded => {
-            (YELLOW, "it wants a credential and offers no sign-in; try --header with an API key")
-        }
+        ProbeOutcome::TokenNeeded => (
+            YELLOW,
+            "it wants a credential and offers no sign-in that works; try --header with an API key",
+        ),
         ProbeOutcome::HeadersRejected => (RED, "it refuses the headers given; check the key"),
         ProbeOutcome::NotMcp => (RED, "the address answers, but not as an MCP server"),
         ProbeOutcome::Unreachable => (RED, "it cannot be reached, or fails"),
@@ -131,6 +135,7 @@ mod tests {
             server: None,
             tools: None,
             oauth: None,
+            detail: None,
             trace,
         }
     }
