@@ -51,7 +51,7 @@ test: prepare page ## All tests
 	$(LOAD) $(CARGO) test --workspace
 	$(LOAD) $$KEYWAY_TEST_NODE --test --test-concurrency=1 tests/browser/*.test.mjs
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/run.mjs --only oidc-provider,better-auth,sdk-example
-	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/clients.mjs --only inspector,sdk-1,sdk-2,ai-sdk --door connector
+	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/clients.mjs --only inspector,sdk-1,sdk-2,ai-sdk
 	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/run.mjs
 
 .PHONY: interop
@@ -59,7 +59,7 @@ interop: page ## Real servers and real clients from the registries, each with it
 	node tests/tools/prepare.mjs interop
 	$(CARGO) build --workspace --bins
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/run.mjs
-	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/clients.mjs --door connector
+	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/clients.mjs
 
 .PHONY: conformance
 conformance: page ## The official MCP conformance suite against Keyway as a client, with the table

@@ -58,6 +58,11 @@ async fn a_personal_token_calls_the_tools_of_its_connectors_and_of_no_others() {
     assert_eq!(listed["unavailable"], json!([]));
     holder.call("notes", "echo", json!({})).await.expect(200);
     holder.mcp("notes").initialize().await.expect(200);
+    holder.mcp("").initialize().await.expect(200);
+    let all = holder.mcp("").stateless("tools/list", None, "").await.expect(200);
+    let names = all["result"]["tools"].as_array().expect("tools");
+    let own = |tool: &Value| tool["name"].as_str().is_some_and(|name| name.starts_with("notes__"));
+    assert!(!names.is_empty() && names.iter().all(own), "{all}");
     let tasks = alice.connector("tasks").await["id"].as_str().expect("an id").to_owned();
     for key in ["tasks", &tasks] {
         let call = holder.call(key, "echo", json!({})).await;

@@ -47,7 +47,7 @@ export const texts = {
     madeTitle: "Your new token",
     madeBody: "Copy the token now. It is not shown again.",
     token: "Token",
-    madeHint: "The client sends it as “Authorization: Bearer” and the token, to the address /mcp/ and the connector’s short name.",
+    madeHint: "The client sends it as “Authorization: Bearer” and the token, to Keyway’s address with /mcp at its end.",
     done: "Done",
     revoke: "Revoke…",
     revokeTitle: (name: string) => `Revoke ${name}?`,
