@@ -53,6 +53,7 @@ test: prepare page ## All tests
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/run.mjs --only oidc-provider,better-auth,sdk-example
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/clients.mjs --only inspector,sdk-1,sdk-2,ai-sdk
 	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/run.mjs
+	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/servers.mjs
 
 .PHONY: interop
 interop: page ## Real servers and real clients from the registries, each with its table
