@@ -16,8 +16,8 @@ use url::Url;
 
 pub use self::pages::{List, Pages};
 use crate::upstream::{
-    Answer, Call, Era, Failure, HANDSHAKE_VERSION, Reply, STATELESS_VERSION, UNSUPPORTED_VERSION,
-    Upstream, client_info,
+    Answer, Call, Capabilities, Era, Failure, HANDSHAKE_VERSION, Reply, STATELESS_VERSION,
+    UNSUPPORTED_VERSION, Upstream, client_info,
 };
 
 /// What a contact found.
@@ -137,7 +137,9 @@ impl<'a> Contact<'a> {
     async fn handshake(&mut self, version: &str) -> Step<Option<Connected>> {
         let fresh = Era::Handshake { version: None, session: None };
         let mut call = Call::plain("initialize");
-        let capabilities = self.upstream.peer().capabilities().document();
+        // Tasks of the handshake wire are others than those of the extension.
+        let capabilities = Capabilities { tasks: false, ..self.upstream.peer().capabilities() };
+        let capabilities = capabilities.document();
         call.params.write("protocolVersion", &version).map_err(failed)?;
         call.params.write("capabilities", &capabilities).map_err(failed)?;
         call.params.write("clientInfo", &client_info()).map_err(failed)?;

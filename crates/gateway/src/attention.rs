@@ -1,16 +1,24 @@
 //! How a caller is told that a person is needed: in the words of the protocol where it speaks it, so
 //! that the model and the user see it, else as an error that the server turns into a problem document.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
-use keyway_connectors::{Error as UseCaseError, egress::Body, upstream::RawObject};
-use keyway_model::{ConnectorId, ConnectorRef};
+use keyway_connectors::{
+    Error as UseCaseError,
+    access_token::{self, Gate},
+    egress::Body,
+    upstream::RawObject,
+};
+use keyway_model::{Caller, ConnectorId, ConnectorKey, ConnectorRef};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     error::{Error, Response, Result},
     gateway::Gateway,
+    retry::{self, Round},
 };
 
 /// The JSON-RPC error code for "a person is needed": outside the ranges that JSON-RPC and MCP reserve.
@@ -18,6 +26,10 @@ pub const PERSON_NEEDED: i64 = -31001;
 
 /// The error code of a request that needs an address to be opened first (MCP 2025-11-25, elicitation).
 pub(crate) const URL_ELICITATION_REQUIRED: i64 = -32042;
+/// The error code of parameters that lead nowhere (JSON-RPC 2.0 §5.1).
+const INVALID_PARAMS: i64 = -32602;
+/// How long a retry waits for a sign-in to be finished; clients wait a minute for an answer.
+const SIGN_IN_PATIENCE: Duration = Duration::from_secs(50);
 /// The key under which a client is asked to sign in.
 pub(crate) const SIGN_IN: &str = "sign_in";
 
@@ -116,32 +128,77 @@ struct Envelope<'a> {
     method: Option<&'a str>,
 }
 
-/// The answer to a request on the proxy when a person is needed: a tool result for `tools/call`, a
-/// JSON-RPC error for another request; notifications and everything else keep the error.
-pub(crate) fn answer(
-    gateway: &Gateway,
-    method: &Method,
-    stateless: bool,
-    body: &Bytes,
-    error: Error,
-) -> Result<Response> {
-    let Error::Connectors(cause) = &error else { return Err(error) };
-    let Some(attention) = attention(gateway, cause) else { return Err(error) };
-    if *method != Method::POST {
-        return Err(error);
+/// A request on the proxy that came to nothing.
+pub(crate) struct Refused<'a> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) caller: &'a Caller,
+    pub(crate) key: &'a ConnectorKey,
+    pub(crate) method: &'a Method,
+    pub(crate) body: &'a Bytes,
+    /// Whether it came on the wire without a handshake.
+    pub(crate) stateless: bool,
+    /// What it said of an earlier round of Keyway's own.
+    pub(crate) round: Round,
+}
+
+impl Refused<'_> {
+    /// The answer when a person is needed: a question where the client can be asked to open a page, a tool
+    /// result for another `tools/call`, a JSON-RPC error for another request; notifications and everything
+    /// else keep the error.
+    pub(crate) fn answer(self, error: Error) -> Result<Response> {
+        if *self.method != Method::POST {
+            return Err(error);
+        }
+        let Ok(Envelope { id: Some(id), method: Some(called) }) = serde_json::from_slice(self.body)
+        else {
+            return Err(error);
+        };
+        if matches!(error, Error::StateForged) {
+            let told = json!({ "code": INVALID_PARAMS, "message": error.to_string() });
+            let message = json!({ "jsonrpc": "2.0", "id": id, "error": told });
+            return Ok(json_response(message.to_string()));
+        }
+        let Error::Connectors(cause) = &error else { return Err(error) };
+        let Some(attention) = attention(self.gateway, cause) else { return Err(error) };
+        let message = if let Some(result) = self.result(called, &attention) {
+            json!({ "jsonrpc": "2.0", "id": id, "result": result })
+        } else {
+            let data = attention.data();
+            let told = json!({ "code": PERSON_NEEDED, "message": attention.text, "data": data });
+            json!({ "jsonrpc": "2.0", "id": id, "error": told })
+        };
+        Ok(json_response(message.to_string()))
     }
-    let Ok(Envelope { id: Some(id), method: Some(called) }) = serde_json::from_slice(body) else {
-        return Err(error);
+
+    fn result(&self, requested: &str, attention: &Attention) -> Option<Value> {
+        if self.stateless && self.round != Round::Declined {
+            let (gateway, caller) = (self.gateway, self.caller);
+            let question = retry::question(gateway, caller, self.key, self.body, attention);
+            if question.is_some() {
+                return question;
+            }
+        }
+        let is_call = requested == "tools/call";
+        is_call.then(|| tool_error(&attention.text, &attention.data(), self.stateless))
+    }
+}
+
+/// Waits until somebody signed in to the connector, for a while.
+pub(crate) async fn wait_for_sign_in(gateway: &Gateway, caller: &Caller, connector: ConnectorId) {
+    let cx = &gateway.cx;
+    let mut changes = cx.background.changes();
+    let by_id = ConnectorKey::Id(connector);
+    let signed_in = async {
+        while access_token::credential(cx, caller, &by_id, Gate::Call)
+            .await
+            .is_err_and(|error| attention(gateway, &error).is_some())
+        {
+            if changes.recv().await.is_err() {
+                return;
+            }
+        }
     };
-    let data = attention.data();
-    let message = if called == "tools/call" {
-        let result = tool_error(&attention.text, &data, stateless);
-        json!({ "jsonrpc": "2.0", "id": id, "result": result })
-    } else {
-        let told = json!({ "code": PERSON_NEEDED, "message": attention.text, "data": data });
-        json!({ "jsonrpc": "2.0", "id": id, "error": told })
-    };
-    Ok(json_response(message.to_string()))
+    let _ = tokio::time::timeout(SIGN_IN_PATIENCE, signed_in).await;
 }
 
 fn json_response(text: String) -> Response {

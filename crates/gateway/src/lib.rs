@@ -13,6 +13,7 @@ pub mod gateway;
 mod health;
 mod names;
 pub mod proxy;
+mod retry;
 pub mod session;
 pub mod tools;
 

@@ -16,10 +16,12 @@ use keyway_model::{Caller, ConnectorKey};
 use keyway_oauth::challenge::BearerChallenge;
 
 use crate::{
-    activity, attention,
+    activity,
+    attention::Refused,
     error::{Error, Response, Result, send_failed},
     gateway::Gateway,
     health,
+    retry::{self, Round},
 };
 
 /// How long the head of an answer may take; a tool may think before it speaks.
@@ -67,17 +69,24 @@ pub async fn forward(
     gateway: &Gateway,
     caller: &Caller,
     key: &ConnectorKey,
-    request: ProxyRequest,
+    mut request: ProxyRequest,
 ) -> Result<Response> {
     let (begun, mut used) = (gateway.cx.clock.now(), None);
-    let answer = attempt(gateway, caller, key, &request, &mut used).await;
+    let resumed = retry::resume(gateway, caller, key, &mut request.body).await;
+    let round = *resumed.as_ref().unwrap_or(&Round::First);
+    let answer = match resumed {
+        Ok(_) => attempt(gateway, caller, key, &request, &mut used).await,
+        Err(error) => Err(error),
+    };
     activity::request_ended(gateway, caller, used.as_ref(), &request.headers, begun, &answer);
     match answer {
         Ok(response) => Ok(response),
         Err(error) => {
-            let version = request.headers.get(PROTOCOL_VERSION);
+            let ProxyRequest { method, headers, body } = &request;
+            let version = headers.get(PROTOCOL_VERSION);
             let stateless = version.is_some_and(|version| version == STATELESS_VERSION);
-            attention::answer(gateway, &request.method, stateless, &request.body, error)
+            let refused = Refused { gateway, caller, key, method, body, stateless, round };
+            refused.answer(error)
         }
     }
 }

@@ -16,7 +16,12 @@ pub struct Capabilities {
     pub sampling: Option<Sampling>,
     /// Which folders it works in.
     pub roots: bool,
+    /// To come back for results that take long (the extension `io.modelcontextprotocol/tasks`).
+    pub tasks: bool,
 }
+
+/// The extension of results that take long.
+pub const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 /// How a person can be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,8 +43,12 @@ pub struct Sampling {
 
 impl Capabilities {
     /// Forms only: what Keyway answers where nobody is behind a call.
-    pub const FORMS: Self =
-        Self { elicitation: Elicitations { form: true, url: false }, sampling: None, roots: false };
+    pub const FORMS: Self = Self {
+        elicitation: Elicitations { form: true, url: false },
+        sampling: None,
+        roots: false,
+        tasks: false,
+    };
 
     /// Reads what a client declares. An `elicitation` that names no mode means forms.
     pub fn of(declared: &Value) -> Self {
@@ -53,7 +62,10 @@ impl Capabilities {
             tools: given.contains_key("tools"),
             context: given.contains_key("context"),
         });
-        Self { elicitation, sampling, roots: declared.get("roots").is_some_and(Value::is_object) }
+        let roots = declared.get("roots").is_some_and(Value::is_object);
+        let extensions = declared.get("extensions");
+        let tasks = extensions.and_then(|all| all.get(TASKS)).is_some_and(Value::is_object);
+        Self { elicitation, sampling, roots, tasks }
     }
 
     /// What a server is told.
@@ -83,6 +95,9 @@ impl Capabilities {
         }
         if self.roots {
             told.insert("roots".into(), json!({}));
+        }
+        if self.tasks {
+            told.insert("extensions".into(), json!({ TASKS: {} }));
         }
         told.into()
     }
@@ -128,6 +143,7 @@ mod tests {
             json!({}),
             json!({ "elicitation": {} }),
             json!({ "elicitation": { "url": {} }, "roots": {} }),
+            json!({ "extensions": { TASKS: {} } }),
             json!({ "elicitation": { "form": {}, "url": {} }, "sampling": { "tools": {} } }),
         ] {
             assert_eq!(Capabilities::of(&declared).document(), declared);

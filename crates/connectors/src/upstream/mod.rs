@@ -24,7 +24,7 @@ use serde_json::{json, value::RawValue};
 use thiserror::Error;
 
 pub use self::{
-    capabilities::{Capabilities, Elicitations, Sampling},
+    capabilities::{Capabilities, Elicitations, Sampling, TASKS},
     elicitation::Elicitation,
     exchange::Upstream,
     headers::{decoded, encoded},

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use keyway_connectors::{
     access_token::Gate,
-    upstream::{RawObject, client_info},
+    upstream::{RawObject, TASKS, client_info},
 };
 use keyway_model::Caller;
 use serde_json::{Map, Value, json};
@@ -40,7 +40,11 @@ pub(super) async fn initialized(
     scope: &Scope,
     version: &str,
 ) -> Value {
-    let About { capabilities, instructions } = about(gateway, caller, scope).await;
+    let About { mut capabilities, instructions } = about(gateway, caller, scope).await;
+    // Tasks of the handshake wire are others than those of the extension.
+    if let Some(capabilities) = capabilities.as_object_mut() {
+        capabilities.remove("extensions");
+    }
     let mut result = json!({
         "protocolVersion": version,
         "capabilities": capabilities,
@@ -82,6 +86,7 @@ async fn about(gateway: &Gateway, caller: &Caller, scope: &Scope) -> About {
         "resources": { "listChanged": true, "subscribe": true },
         "completions": {},
         "logging": {},
+        "extensions": { TASKS: {} },
     });
     About { capabilities, instructions: Some(INSTRUCTIONS.to_owned()) }
 }
@@ -106,6 +111,9 @@ fn of_server(spoken: &Spoken) -> Value {
             capability["listChanged"] = true.into();
         }
         capabilities.insert(name.to_owned(), capability);
+    }
+    if told.object("extensions").is_some_and(|extensions| extensions.get(TASKS).is_some()) {
+        capabilities.insert("extensions".to_owned(), json!({ TASKS: {} }));
     }
     capabilities.into()
 }

@@ -1,14 +1,12 @@
 //! Requests that a connector's server answers: calls of tools, reads of resources, prompts, completions.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 use keyway_connectors::{
     access_token::{self, Gate},
     contact::List,
     upstream::{HeaderParameters, RawObject, decoded},
 };
-use keyway_model::{Caller, ConnectorId, ConnectorKey};
+use keyway_model::{Caller, ConnectorKey};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use tokio_util::sync::CancellationToken;
@@ -31,9 +29,6 @@ use crate::{
     error::{Error, Result},
     gateway::Gateway,
 };
-
-/// How long a retry waits for a sign-in to be finished; clients wait a minute for an answer.
-const SIGN_IN_PATIENCE: Duration = Duration::from_secs(50);
 
 /// A request on its way.
 pub(super) struct Asking<'a> {
@@ -85,7 +80,7 @@ impl Asking<'_> {
                 let answered = parked::response(&self.request.params, SIGN_IN);
                 let agreed = answered.and_then(|answer| RawObject::of(&answer)?.text("action"));
                 if agreed.as_deref() == Some("accept") {
-                    self.wait_for_sign_in(connector).await;
+                    attention::wait_for_sign_in(self.gateway, self.caller, connector).await;
                     return self.begin(target.ask(method, true)).await;
                 }
                 let by_id = ConnectorKey::Id(connector);
@@ -201,24 +196,6 @@ impl Asking<'_> {
             }
         }
         Ok(result)
-    }
-
-    /// Waits until somebody signed in to the connector, for a while.
-    async fn wait_for_sign_in(&self, connector: ConnectorId) {
-        let cx = &self.gateway.cx;
-        let mut changes = cx.background.changes();
-        let by_id = ConnectorKey::Id(connector);
-        let signed_in = async {
-            while access_token::credential(cx, self.caller, &by_id, Gate::Call)
-                .await
-                .is_err_and(|error| attention::attention(self.gateway, &error).is_some())
-            {
-                if changes.recv().await.is_err() {
-                    return;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(SIGN_IN_PATIENCE, signed_in).await;
     }
 
     /// The headers that repeat parameters of a tool must say what its arguments say (MCP 2026-07-28,

@@ -159,6 +159,7 @@ fn name_of(request: &Request) -> Option<String> {
     match request.method.as_str() {
         "tools/call" | "prompts/get" => request.params.text("name"),
         "resources/read" => request.params.text("uri"),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => request.params.text("taskId"),
         _ => None,
     }
 }

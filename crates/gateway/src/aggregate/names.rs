@@ -1,5 +1,5 @@
 //! Names and addresses of a connector's things beside those of others: tools and prompts as
-//! `{slug}__{name}`, resources as `kw-{slug}+{uri}`, in lists and inside results.
+//! `{slug}__{name}`, resources as `kw-{slug}+{uri}`, in lists and inside results; tasks as `{slug}.{id}`.
 
 use keyway_connectors::{contact::List, upstream::RawObject};
 use keyway_model::Slug;
@@ -27,6 +27,17 @@ fn qualified_uri(slug: &Slug, uri: &str) -> String {
 pub(super) fn split_uri(uri: &str) -> Option<(Slug, &str)> {
     let (slug, uri) = uri.strip_prefix(SCHEME)?.split_once('+')?;
     Some((slug.parse().ok()?, uri))
+}
+
+/// The name of a task beside those of others.
+fn qualified_task(slug: &Slug, task: &str) -> String {
+    format!("{slug}.{task}")
+}
+
+/// The slug and the server's own name behind one.
+pub(super) fn split_task(task: &str) -> Option<(Slug, &str)> {
+    let (slug, task) = task.split_once('.')?;
+    Some((slug.parse().ok()?, task))
 }
 
 impl Names<'_> {
@@ -58,8 +69,9 @@ impl Names<'_> {
 
     /// The addresses of resources inside a result.
     pub(super) fn result(self, method: &str, result: &mut RawObject) {
-        if matches!(self, Self::Plain) {
-            return;
+        let Self::Of(slug) = self else { return };
+        if let Some(task) = result.text("taskId") {
+            let _ = result.write("taskId", &qualified_task(slug, &task));
         }
         match method {
             "tools/call" => self.each(result, "content", Self::content),

@@ -117,7 +117,7 @@ impl Door<'_> {
         };
         let version = negotiated(&wanted);
         let declared: Value = request.params.read("capabilities").unwrap_or_default();
-        let capabilities = Capabilities::of(&declared);
+        let capabilities = Capabilities { tasks: false, ..Capabilities::of(&declared) };
         let (gateway, caller, scope) = (self.gateway, self.caller, self.scope);
         let session = ClientSession::open(gateway, caller, scope, version, capabilities);
         let result = about::initialized(gateway, caller, scope, version).await;
@@ -305,7 +305,8 @@ impl Work {
             ("prompts/list", _) => self.list(List::Prompts).await,
             ("resources/list", _) => self.list(List::Resources).await,
             ("resources/templates/list", _) => self.list(List::ResourceTemplates).await,
-            ("tools/call" | "prompts/get" | "resources/read" | "completion/complete", _) => {
+            ("tools/call" | "prompts/get" | "resources/read" | "completion/complete", _)
+            | ("tasks/get" | "tasks/update" | "tasks/cancel", true) => {
                 let asking = Asking {
                     gateway: &self.gateway,
                     caller: &self.caller,

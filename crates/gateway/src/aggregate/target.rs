@@ -6,7 +6,7 @@ use keyway_model::{Caller, ConnectorKey, Slug};
 use super::{
     client::Client,
     message::{INVALID_PARAMS, Refusal, Request},
-    names::{Names, split_uri},
+    names::{Names, split_task, split_uri},
     relay::Ask,
     scope::Scope,
 };
@@ -65,6 +65,7 @@ pub(super) async fn target(
         "tools/call" => finder.named(request, List::Tools).await,
         "prompts/get" => finder.named(request, List::Prompts).await,
         "completion/complete" => finder.completed(request).await,
+        "tasks/get" | "tasks/update" | "tasks/cancel" => finder.tasked(request).await,
         _ => finder.addressed(request).await,
     }
 }
@@ -72,7 +73,8 @@ pub(super) async fn target(
 fn plain_name(method: &str, params: &RawObject) -> Result<Option<String>, Refusal> {
     let member = match method {
         "tools/call" | "prompts/get" => "name",
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => "uri",
+        "resources/read" => "uri",
+        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
         _ => return Ok(None),
     };
     text(params, member).map(Some)
@@ -115,6 +117,18 @@ impl Finder<'_> {
         let mut params = request.params.clone();
         params.write("uri", &uri).map_err(|_| unknown())?;
         let (connector, name) = (ConnectorKey::Slug(slug.clone()), Some(uri.to_owned()));
+        Ok(Target { connector, slug: Some(slug), params, name })
+    }
+
+    /// A task is its server's, and of no other.
+    async fn tasked(&self, request: &Request) -> Result<Target, Refusal> {
+        let unknown = || Refusal::params("there is no such task");
+        let shown = text(&request.params, "taskId")?;
+        let (slug, id) = split_task(&shown).ok_or_else(unknown)?;
+        self.admit(&slug, unknown).await?;
+        let mut params = request.params.clone();
+        params.write("taskId", &id).map_err(|_| unknown())?;
+        let (connector, name) = (ConnectorKey::Slug(slug.clone()), Some(id.to_owned()));
         Ok(Target { connector, slug: Some(slug), params, name })
     }
 
