@@ -20,6 +20,7 @@ mod launch;
 mod machine_grants;
 mod model_apis;
 mod personal_tokens;
+mod policy;
 mod probe;
 mod processes;
 mod proxy;

@@ -120,6 +120,11 @@ impl Credentials {
         self.held.invalidate_all();
     }
 
+    /// What is held of the connector at this moment.
+    pub fn held(&self, connector: &Connector) -> Option<Arc<Credential>> {
+        self.held.get(&connector.id).filter(|held| held.connector.user_id == connector.user_id)
+    }
+
     fn find(&self, user: &UserId, key: &ConnectorKey) -> Option<Arc<Credential>> {
         let held = match key {
             ConnectorKey::Id(id) => self.held.get(id),

@@ -5,7 +5,7 @@ mod oauth;
 
 use keyway_model::{
     Action, AuthType, Caller, Connector, ConnectorId, ConnectorKey, ConnectorState, GrantType,
-    Health, HealthStatus, OAuthSettings, Slug,
+    Health, HealthStatus, OAuthSettings, Slug, ToolModes,
 };
 use keyway_storage::GrantFacts;
 use secrecy::SecretString;
@@ -93,6 +93,8 @@ pub struct ConnectorPatch {
     pub pinned_protocol_version: Option<Option<String>>,
     /// The switch.
     pub enabled: Option<bool>,
+    /// Whether tools that may write are refused.
+    pub read_only: Option<bool>,
 }
 
 /// A connector with what is known of its grant.
@@ -178,6 +180,7 @@ fn row(
         protocol_version: None,
         tool_count: None,
         read_only: false,
+        tool_modes: ToolModes::default(),
         revision: 1,
         created_at: now,
         updated_at: now,

@@ -58,7 +58,7 @@ pub(crate) fn request_ended(
     let (outcome, detail) = match answer {
         Ok(response) if response.status().is_success() => ("ok", None),
         Ok(response) => ("failed", Some(format!("HTTP {}", response.status().as_u16()))),
-        Err(Error::Connectors(_)) => ("refused", None),
+        Err(error) if error.is_refusal() => ("refused", None),
         Err(_) => ("upstream_failed", None),
     };
     let told = audit::activity_of(cx, caller, Action::RequestProxied, outcome);

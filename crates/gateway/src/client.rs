@@ -27,6 +27,7 @@ use crate::{
     error::{Error, Result},
     gateway::Gateway,
     health,
+    policy::Admission,
     proxy::refused,
 };
 
@@ -66,6 +67,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) params: RawObject,
     /// The tool, prompt or resource that it is about.
     pub(crate) name: Option<&'a str>,
+    /// What the policy says to it, where it is a call of a tool.
+    pub(crate) admission: &'a Admission<'a>,
 }
 
 /// What came of it.
@@ -92,6 +95,8 @@ enum Trouble {
         data: Option<Box<RawValue>>,
     },
     Timeout,
+    /// The policy does not let the call through.
+    NotAdmitted(Error),
 }
 
 /// Does the task at the caller's connector.
@@ -151,6 +156,7 @@ async fn told(gateway: &Gateway, credential: &Arc<Credential>, trouble: Trouble)
             return Ok(Error::UpstreamRefused { connector, code, words, data });
         }
         Trouble::Timeout => return Ok(Error::UpstreamTimeout { connector }),
+        Trouble::NotAdmitted(error) => return Ok(error),
         Trouble::Other(found) => found,
     };
     let status = match found {
@@ -328,6 +334,16 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// The policy is asked when everything else is there, right before the call goes out.
+    async fn admit(&self, wanted: &Wanted<'_>) -> Result<(), Trouble> {
+        if wanted.method != "tools/call" {
+            return Ok(());
+        }
+        let connector = &self.credential.connector;
+        let checked = wanted.admission.check_params(self.gateway, connector, &wanted.params).await;
+        checked.map_err(Trouble::NotAdmitted)
+    }
+
     async fn ask(&self, spoken: &Spoken, wanted: &Wanted<'_>) -> Result<Done, Trouble> {
         let mut call = Call::plain(wanted.method);
         call.name = wanted.name;
@@ -337,6 +353,7 @@ impl<'a> Conversation<'a> {
             call.headers = spoken.headers(tool, &arguments)?;
         }
         let patience = Patience::with(CALL_TIME);
+        self.admit(wanted).await?;
         let answer = self.upstream.request(&spoken.era, call, patience).await?;
         read(&spoken.era, answer)
     }

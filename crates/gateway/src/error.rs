@@ -1,7 +1,7 @@
 //! What can go wrong between a caller and an upstream server.
 
 use keyway_connectors::{egress::Body, upstream::Failure};
-use keyway_model::{ConnectorRef, Slug};
+use keyway_model::{ApprovalId, ConnectorRef, Slug};
 use keyway_oauth::http::SendError;
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -55,6 +55,36 @@ pub enum Error {
     /// There is no tool of that name.
     #[error("there is no such tool")]
     ToolNotFound,
+    /// The tool is switched off.
+    #[error("the tool {tool} is switched off; a person can allow it among the connector's tools")]
+    ToolOff {
+        /// Which connector.
+        connector: ConnectorRef,
+        /// The tool's name at the server.
+        tool: String,
+    },
+    /// The connector is read-only, and the tool does not say that it only reads.
+    #[error("the connector is read-only, and the tool {tool} may write")]
+    ReadOnly {
+        /// Which connector.
+        connector: ConnectorRef,
+        /// The tool's name at the server.
+        tool: String,
+    },
+    /// The call waits for a person, or one has denied it.
+    #[error("{}", approval_words(tool, *denied, *changed))]
+    ApprovalNeeded {
+        /// Which connector.
+        connector: ConnectorRef,
+        /// The tool's name at the server.
+        tool: String,
+        /// What a person decides about.
+        approval_id: ApprovalId,
+        /// Whether a person has denied it.
+        denied: bool,
+        /// Whether the tool changed since a person looked at it, which comes first.
+        changed: bool,
+    },
     /// The session is not this caller's, or it is over.
     #[error("there is no such session; initialize again")]
     SessionNotFound,
@@ -74,6 +104,15 @@ impl Error {
             _ => None,
         }
     }
+
+    /// Whether it was Keyway that said no, and not the server.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let is_policy = matches!(
+            self,
+            Self::ToolOff { .. } | Self::ReadOnly { .. } | Self::ApprovalNeeded { .. }
+        );
+        is_policy || matches!(self, Self::Connectors(_))
+    }
 }
 
 /// A result of this crate.
@@ -81,6 +120,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An answer on its way to the caller.
 pub type Response = http::Response<Body>;
+
+fn approval_words(tool: &str, denied: bool, changed: bool) -> String {
+    if changed {
+        return format!(
+            "the server changed the tool {tool}; a person must look at it before it is called"
+        );
+    }
+    if denied {
+        return format!("a person denied this call of the tool {tool}");
+    }
+    format!("a person must approve this call of the tool {tool}; call again after that")
+}
 
 /// What a failure to send means for the connector.
 pub(crate) fn send_failed(connector: ConnectorRef, error: SendError) -> Error {

@@ -6,6 +6,7 @@ use keyway_connectors::{
     Context,
     upstream::{Nobody, Peer},
 };
+use keyway_model::ApprovalId;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -47,5 +48,10 @@ impl Gateway {
     /// Nobody behind a request: what a server asks is answered by the operator's decision.
     pub(crate) fn nobody(&self) -> Arc<dyn Peer> {
         Arc::new(Nobody(self.cx.settings.elicitation))
+    }
+
+    /// The page of Keyway's own on which a person decides about a call; it checks who is looking.
+    pub fn approval_url(&self, approval: ApprovalId) -> String {
+        self.cx.settings.public_url.at(&format!("/#approval={approval}"))
     }
 }

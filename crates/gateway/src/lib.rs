@@ -12,6 +12,7 @@ pub mod error;
 pub mod gateway;
 mod health;
 mod names;
+pub mod policy;
 pub mod proxy;
 mod retry;
 pub mod session;

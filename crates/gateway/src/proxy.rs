@@ -1,5 +1,6 @@
 //! The transparent proxy: one connector as the MCP server it is, byte for byte. Only credentials,
-//! hop-by-hop headers and the session id change hands; no body is decoded.
+//! hop-by-hop headers and the session id change hands; no body is decoded, unless a tool policy is to be
+//! held to.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,6 +22,7 @@ use crate::{
     error::{Error, Response, Result, send_failed},
     gateway::Gateway,
     health,
+    policy::{self, Passage},
     retry::{self, Round},
 };
 
@@ -85,6 +87,9 @@ pub async fn forward(
             let ProxyRequest { method, headers, body } = &request;
             let version = headers.get(PROTOCOL_VERSION);
             let stateless = version.is_some_and(|version| version == STATELESS_VERSION);
+            if let Some(refusal) = policy::refusal(gateway, &error) {
+                return policy::answer(&refusal, stateless, body).ok_or(error);
+            }
             let refused = Refused { gateway, caller, key, method, body, stateless, round };
             refused.answer(error)
         }
@@ -99,16 +104,19 @@ async fn attempt(
     used: &mut Option<Arc<Credential>>,
 ) -> Result<Response> {
     let cx = &gateway.cx;
+    let mut passage = Passage::new(caller, request);
     let mut credential = access_token::credential(cx, caller, key, Gate::Call).await?;
     *used = Some(credential.clone());
-    let mut response = send(gateway, &credential, request).await?;
+    passage.check(gateway, &credential.connector).await?;
+    let mut response = send(gateway, &credential, request, &passage).await?;
     if response.status() == StatusCode::UNAUTHORIZED {
         let challenge = bearer_challenge(response.status(), response.headers());
         drop(response);
         let challenge = challenge.as_ref();
         credential =
             access_token::credential_after_refusal(cx, caller, &credential, challenge).await?;
-        response = send(gateway, &credential, request).await?;
+        passage.check(gateway, &credential.connector).await?;
+        response = send(gateway, &credential, request, &passage).await?;
     }
     let challenge = bearer_challenge(response.status(), response.headers());
     match response.status() {
@@ -127,7 +135,8 @@ async fn attempt(
         _ => {}
     }
     health::note_answer(cx, &credential);
-    returned(gateway, &credential, request, response)
+    let answer = returned(gateway, &credential, request, response)?;
+    passage.filter(&credential.connector, answer).await
 }
 
 /// The server refuses a credential that was just renewed.
@@ -147,11 +156,13 @@ async fn send(
     gateway: &Gateway,
     credential: &Arc<Credential>,
     request: &ProxyRequest,
+    passage: &Passage<'_>,
 ) -> Result<Response> {
     let connector = || credential.connector.reference();
     let mut outgoing = http::Request::new(request.body.clone());
     *outgoing.method_mut() = request.method.clone();
     *outgoing.headers_mut() = upstream_headers(gateway, credential, &request.headers)?;
+    passage.prepare(outgoing.headers_mut());
     let proving =
         credential.prover.as_deref().map(|prover| Proving { prover, url: &credential.url });
     let sent = dpop::send_to(&gateway.cx.egress, &credential.target, proving, outgoing);

@@ -2,6 +2,7 @@
 //! Descriptors and results pass as raw values.
 
 mod call;
+mod change;
 mod contact;
 mod descriptor;
 
@@ -22,14 +23,16 @@ use serde_json::value::RawValue;
 use self::descriptor::describe;
 pub use self::{
     call::{ToolCall, call},
+    change::{ToolPatch, change},
     contact::{TestReport, test},
-    descriptor::Tool,
+    descriptor::{ChangedMember, Tool, ToolChange, Warning},
 };
 use crate::{
     attention::{Attention, attention},
     client::{Done, Task, perform},
     error::{Error, Result},
     gateway::Gateway,
+    policy,
 };
 
 /// How long a stored list is good without asking again.
@@ -82,7 +85,12 @@ pub async fn list_all(gateway: &Gateway, caller: &Caller) -> Result<AllTools> {
     let mut all = AllTools { tools: Vec::new(), unavailable: Vec::new() };
     while let Some((connector, listed)) = lists.next().await {
         match listed {
-            Ok(mut listed) => all.tools.append(&mut listed.tools),
+            Ok(listed) => {
+                let admitted = |tool: &Tool| {
+                    policy::admits_name(&connector, &tool.tool, tool.access == "write")
+                };
+                all.tools.extend(listed.tools.into_iter().filter(admitted));
+            }
             Err(error) => all.unavailable.push(Unavailable {
                 connector: connector.slug.to_string(),
                 attention: match &error {
@@ -106,7 +114,21 @@ pub async fn of_connector(
     if !connector.enabled {
         return Err(UseCaseError::Disabled(connector.reference()).into());
     }
-    list(gateway, caller, &connector).await
+    let mut listed = list(gateway, caller, &connector).await?;
+    mark_changes(gateway, &connector, &mut listed.tools).await?;
+    Ok(listed)
+}
+
+/// Says of each tool what changed since a person looked at it.
+async fn mark_changes(gateway: &Gateway, connector: &Connector, tools: &mut [Tool]) -> Result<()> {
+    let changed =
+        gateway.cx.database.changed_tool_descriptors(&connector.user_id, connector.id).await;
+    for seen in changed.map_err(UseCaseError::from)? {
+        if let Some(tool) = tools.iter_mut().find(|tool| tool.tool == seen.tool) {
+            tool.changed = Some(ToolChange::of(&seen));
+        }
+    }
+    Ok(())
 }
 
 /// The stored list where it is fresh, else what the server says, else the stored list as a stale one.
@@ -155,6 +177,24 @@ pub(crate) fn is_passing(error: &Error) -> bool {
     )
 }
 
+/// Lists the connector's tools once more where the stored list is older than `fresh`. What the server
+/// says is written down; a server that says nothing changes nothing.
+pub(crate) async fn list_again(
+    gateway: &Gateway,
+    caller: &Caller,
+    connector: &Connector,
+    fresh: Duration,
+) {
+    let cx = &gateway.cx;
+    let stored = cx.database.tool_list(&connector.user_id, connector.id).await;
+    let age = stored.ok().flatten().map(|stored| cx.clock.now().since(stored.fetched_at));
+    if age.is_none_or(|age| age >= fresh)
+        && let Err(error) = fetch(gateway, caller, connector.id, Gate::Call).await
+    {
+        tracing::debug!(%error, "the tools could not be listed again");
+    }
+}
+
 /// Asks the server for its tools, and writes down what it said.
 pub(crate) async fn fetch(
     gateway: &Gateway,
@@ -177,7 +217,10 @@ async fn record(gateway: &Gateway, connector: &Connector, listing: &Listing) -> 
         .map_err(|error| UseCaseError::Internal(error.to_string()))?;
     let health = Health { status: HealthStatus::Ok, checked_at: Some(now), detail: None };
     let count = i64::try_from(listing.tools.len()).ok();
+    let descriptors = policy::seen(&listing.tools);
     let written = async {
+        let (database, revision) = (&cx.database, connector.revision);
+        database.record_tool_descriptors(user, id, revision, &descriptors, now).await?;
         cx.database.save_tool_list(user, id, connector.revision, &json, now).await?;
         cx.database.record_contact(user, id, &health, listing.era.version(), count).await
     };

@@ -50,6 +50,10 @@ text_enum! {
         TokensRevoked = "tokens_revoked",
         /// A tool was called.
         ToolCalled = "tool_called",
+        /// A person decided about a call that waited.
+        CallDecided = "call_decided",
+        /// A tool's mode was changed, or a change of it accepted.
+        ToolChanged = "tool_changed",
         /// An MCP request was handed through.
         RequestProxied = "request_proxied",
     }

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{clock::Timestamp, id::ConnectorId, text::text_enum, user::UserId};
+use crate::{clock::Timestamp, id::ConnectorId, policy::ToolModes, text::text_enum, user::UserId};
 
 /// What a path names a connector by: its id or its slug. A slug is too short to be mistaken for an id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -211,6 +211,8 @@ pub struct Connector {
     pub tool_count: Option<i64>,
     /// Whether tools that write are refused.
     pub read_only: bool,
+    /// What may be called of its tools.
+    pub tool_modes: ToolModes,
     /// Counts the changes of this row by a person or of its state; the entity tag.
     pub revision: i64,
     /// When it was made.
@@ -229,6 +231,11 @@ pub struct ConnectorRef {
 }
 
 impl Connector {
+    /// Whether any of its tools may not simply be called.
+    pub fn has_tool_policy(&self) -> bool {
+        self.read_only || self.tool_modes.restrict()
+    }
+
     /// A reference to this connector.
     pub fn reference(&self) -> ConnectorRef {
         ConnectorRef { id: self.id, slug: self.slug.clone() }

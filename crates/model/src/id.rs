@@ -85,6 +85,10 @@ id! {
     PersonalTokenId
 }
 id! {
+    /// Names a call that waits for a person's approval.
+    ApprovalId
+}
+id! {
     /// Names a browser session, be it a bearer token or a cookie.
     BrowserSessionId
 }

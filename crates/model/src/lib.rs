@@ -7,6 +7,7 @@ pub mod clock;
 pub mod connector;
 pub mod grant;
 pub mod id;
+pub mod policy;
 pub mod random;
 pub mod registration;
 mod text;
@@ -21,8 +22,12 @@ pub use connector::{
 };
 pub use grant::{Grant, RefreshAttempt};
 pub use id::{
-    ActivityId, AuthorizationSessionId, BrowserSessionId, ConnectorId, PersonalTokenId,
+    ActivityId, ApprovalId, AuthorizationSessionId, BrowserSessionId, ConnectorId, PersonalTokenId,
     RegistrationId, RevocationId, ServiceKeyId, SignInId,
+};
+pub use policy::{
+    Approval, ApprovedCall, AskedCall, Decision, Descriptor, SeenDescriptor, Standing, ToolMode,
+    ToolModes,
 };
 pub use random::Random;
 pub use registration::{ClientRegistration, RegistrationKind};

@@ -1,6 +1,7 @@
 //! The bodies of the API, exactly as its contract writes them, with the schemas of the OpenAPI document.
 
 pub(crate) mod activity;
+pub(crate) mod approval;
 pub(crate) mod catalog;
 pub(crate) mod catalogue;
 pub(crate) mod connector;

@@ -32,6 +32,8 @@ enum Told {
         authorization_session_id: AuthorizationSessionId,
         connector_id: ConnectorId,
     },
+    #[serde(rename = "approvals.changed")]
+    ApprovalsChanged { connector_id: ConnectorId },
     #[serde(rename = "tools.changed")]
     ToolsChanged { connector_id: ConnectorId },
 }
@@ -42,6 +44,7 @@ impl Told {
             Self::ConnectorUpdated { .. } => "connector.updated",
             Self::ConnectorDeleted { .. } => "connector.deleted",
             Self::AuthorizationSessionUpdated { .. } => "authorization_session.updated",
+            Self::ApprovalsChanged { .. } => "approvals.changed",
             Self::ToolsChanged { .. } => "tools.changed",
         }
     }
@@ -123,6 +126,9 @@ impl Watch {
             Change::Contact { user_id, connector_id } if own(user_id.clone(), connector_id) => {
                 let updated = Told::ConnectorUpdated { connector_id: Some(connector_id) };
                 vec![updated, Told::ToolsChanged { connector_id }]
+            }
+            Change::Approvals { user_id, connector_id } if own(user_id.clone(), connector_id) => {
+                vec![Told::ApprovalsChanged { connector_id }]
             }
             Change::SignIn { user_id, connector_id, authorization_session_id }
                 if own(user_id.clone(), connector_id) =>

@@ -126,7 +126,10 @@ impl Identities {
             Change::Sessions => self.sessions.forget_all(),
             Change::PersonalTokens => self.personal_tokens.forget_all(),
             Change::Everything => self.forget_all(),
-            Change::Connector { .. } | Change::Contact { .. } | Change::SignIn { .. } => {}
+            Change::Connector { .. }
+            | Change::Contact { .. }
+            | Change::Approvals { .. }
+            | Change::SignIn { .. } => {}
         }
     }
 

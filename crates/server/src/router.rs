@@ -9,8 +9,8 @@ use crate::{
     error::{Code, Problem},
     front, openapi,
     routes::{
-        activity, catalog, connectors, mcp, oauth_pages, operations, personal_tokens, probe,
-        sessions, sign_in, tools, users,
+        activity, approvals, catalog, connectors, mcp, oauth_pages, operations, personal_tokens,
+        probe, sessions, sign_in, tools, users,
     },
     state::AppState,
 };
@@ -29,6 +29,9 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(tools::test_connector))
         .routes(routes!(probe::diagnose_connector))
         .routes(routes!(tools::list_connector_tools))
+        .routes(routes!(tools::change_tool))
+        .routes(routes!(approvals::list_approvals))
+        .routes(routes!(approvals::decide_approval))
         .routes(routes!(sign_in::start_sign_in))
         .routes(routes!(sign_in::sign_out))
         .routes(routes!(sign_in::show_authorization_session))

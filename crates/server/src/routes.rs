@@ -1,6 +1,7 @@
 //! The handlers, one file for each part of the API. A handler extracts, calls one function and answers.
 
 pub(crate) mod activity;
+pub(crate) mod approvals;
 pub(crate) mod catalog;
 pub(crate) mod connectors;
 pub(crate) mod mcp;

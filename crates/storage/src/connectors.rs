@@ -16,7 +16,7 @@ use crate::{
     database::Database,
     dispatch::dispatch,
     error::Error,
-    rows::{list_text, millis},
+    rows::{json_text, list_text, millis},
     seal::Place,
     transaction::Transaction,
 };
@@ -25,10 +25,10 @@ const INSERT: &str = "INSERT INTO connectors (id, user_id, name, slug, url, auth
         oauth_client_id, oauth_auth_method, oauth_scopes, oauth_signing_algorithm, idp_issuer,
         idp_client_id, idp_token_endpoint, client_secret, enabled, state,
         state_reason, required_scopes, health_status, health_checked_at, health_detail,
-        pinned_protocol_version, protocol_version, tool_count, read_only, revision,
+        pinned_protocol_version, protocol_version, tool_count, read_only, tool_modes, revision,
         last_grant_generation, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23, $24, $25, $26, $27, 0, $28, $29)";
+        $21, $22, $23, $24, $25, $26, $27, $28, 0, $29, $30)";
 const BY_ID: &str =
     concat!("SELECT ", connector_columns!(), " FROM connectors WHERE user_id = $1 AND id = $2");
 const BY_SLUG: &str =
@@ -218,7 +218,7 @@ impl Database {
             connector.state_reason.map(StateReason::as_str), list_text(&connector.required_scopes),
             health.status.as_str(), millis(health.checked_at), health.detail.as_deref(),
             connector.pinned_protocol_version.as_deref(), connector.protocol_version.as_deref(),
-            connector.tool_count, connector.read_only, connector.revision,
+            connector.tool_count, connector.read_only, json_text(&connector.tool_modes), connector.revision,
             connector.created_at.as_millis(), connector.updated_at.as_millis()
         )?;
         Ok(())

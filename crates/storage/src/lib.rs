@@ -7,6 +7,7 @@
 mod dispatch;
 
 mod activity;
+mod approvals;
 mod authorization_sessions;
 pub mod browser_sessions;
 mod canary;
@@ -30,7 +31,9 @@ pub mod seal;
 mod sealed;
 mod serve_lock;
 pub mod service_keys;
+mod tool_descriptors;
 pub mod tool_lists;
+mod tool_modes;
 mod transaction;
 mod users;
 

@@ -26,6 +26,13 @@ pub enum Change {
         /// Which one.
         connector_id: ConnectorId,
     },
+    /// A call waits for a person's approval, or no longer does.
+    Approvals {
+        /// Whose it is.
+        user_id: UserId,
+        /// To which connector.
+        connector_id: ConnectorId,
+    },
     /// A sign-in has ended, one way or the other.
     SignIn {
         /// Whose it is.
@@ -57,6 +64,10 @@ enum Told {
         user_id: String,
         connector_id: ConnectorId,
     },
+    Approvals {
+        user_id: String,
+        connector_id: ConnectorId,
+    },
     SignIn {
         user_id: String,
         connector_id: ConnectorId,
@@ -83,6 +94,9 @@ pub(crate) fn payload(sender: Uuid, change: &Change) -> String {
         }
         Change::Contact { user_id, connector_id } => {
             Told::Contact { user_id: user_id.as_str().to_owned(), connector_id: *connector_id }
+        }
+        Change::Approvals { user_id, connector_id } => {
+            Told::Approvals { user_id: user_id.as_str().to_owned(), connector_id: *connector_id }
         }
         Change::SignIn { user_id, connector_id, authorization_session_id } => Told::SignIn {
             user_id: user_id.as_str().to_owned(),
@@ -116,6 +130,10 @@ pub(crate) fn heard(me: Uuid, payload: &str) -> Option<Change> {
             Ok(user_id) => Change::Contact { user_id, connector_id },
             Err(_) => Change::Everything,
         },
+        Told::Approvals { user_id, connector_id } => match UserId::new(user_id) {
+            Ok(user_id) => Change::Approvals { user_id, connector_id },
+            Err(_) => Change::Everything,
+        },
         Told::SignIn { user_id, connector_id, authorization_session_id } => {
             match UserId::new(user_id) {
                 Ok(user_id) => Change::SignIn { user_id, connector_id, authorization_session_id },
@@ -146,6 +164,7 @@ mod tests {
         for change in [
             Change::Connector { user_id: user_id.clone(), connector_id },
             Change::Contact { user_id: user_id.clone(), connector_id },
+            Change::Approvals { user_id: user_id.clone(), connector_id },
             Change::SignIn { user_id, connector_id, authorization_session_id },
             Change::ServiceKeys,
             Change::Sessions,

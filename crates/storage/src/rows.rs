@@ -36,6 +36,15 @@ impl RowName<'_> {
         column: &'static str,
         text: &str,
     ) -> Result<Vec<T>, Error> {
+        self.json(column, text)
+    }
+
+    /// The value whose JSON text the column holds.
+    pub(crate) fn json<T: DeserializeOwned>(
+        self,
+        column: &'static str,
+        text: &str,
+    ) -> Result<T, Error> {
         serde_json::from_str(text).map_err(|_| self.corrupt(column))
     }
 
@@ -52,6 +61,11 @@ impl RowName<'_> {
 /// A list as its JSON text.
 pub(crate) fn list_text<T: Serialize>(list: &[T]) -> String {
     serde_json::to_string(list).expect("a list of texts or ids has a JSON form")
+}
+
+/// A value as its JSON text.
+pub(crate) fn json_text<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("names and modes have a JSON form")
 }
 
 /// The key of a row that is named by several texts, such that no two rows have the same.

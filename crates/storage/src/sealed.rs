@@ -35,6 +35,8 @@ const COUNT: &str = "SELECT key_id, count(*) FROM (
     UNION ALL
         SELECT substr(dpop_key, 2, 32) FROM grants WHERE dpop_key IS NOT NULL
     UNION ALL
+        SELECT substr(arguments, 2, 32) FROM approvals
+    UNION ALL
         SELECT substr(client_secret, 2, 32) FROM revocations WHERE client_secret IS NOT NULL
     UNION ALL
         SELECT substr(access_token, 2, 32) FROM revocations

@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use keyway_model::{
     AuthType, AuthorizationSession, AuthorizationSessionId, ClientRegistration, Clock, Connector,
     ConnectorId, ConnectorState, Grant, Health, HealthStatus, ManualClock, OAuthSettings, Random,
-    RegistrationKind, SessionStatus, SignInId, UserId,
+    RegistrationKind, SessionStatus, SignInId, ToolModes, UserId,
 };
 use keyway_storage::{Database, KeyRing, Options};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -39,7 +39,7 @@ pub(crate) struct Bench {
     pub(crate) database: Database,
     pub(crate) options: Options,
     pub(crate) random: Random,
-    hand: ManualClock,
+    pub(crate) hand: ManualClock,
     directory: Option<TempDir>,
 }
 
@@ -130,6 +130,7 @@ impl Bench {
             protocol_version: None,
             tool_count: None,
             read_only: false,
+            tool_modes: ToolModes::default(),
             revision: 1,
             created_at: now,
             updated_at: now,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
 mod activity;
+mod approvals;
 mod authorization_sessions;
 mod bench;
 mod browser_sessions;
@@ -19,5 +20,6 @@ mod revocations;
 mod schema;
 mod service_keys;
 mod sqlite_files;
+mod tool_descriptors;
 mod tool_lists;
 mod users;

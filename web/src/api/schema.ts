@@ -21,6 +21,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the calls that wait for a person. */
+        get: operations["list_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decides about a call that waits. Takes a session of the user: a person, not the caller of the tool. */
+        post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/authorization-sessions/{id}": {
         parameters: {
             query?: never;
@@ -194,6 +228,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connectors/{id}/tools/{tool}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes how a tool may be called, or accepts that it changed. */
+        patch: operations["change_tool"];
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -203,7 +254,7 @@ export interface paths {
         };
         /**
          * Streams what changes of the caller's own as server-sent events, each with one line of JSON:
-         *     `connector.updated`, `connector.deleted`, `authorization_session.updated`, `tools.changed`.
+         *     `connector.updated`, `connector.deleted`, `authorization_session.updated`, `tools.changed`, `approvals.changed`.
          */
         get: operations["stream_events"];
         put?: never;
@@ -428,7 +479,7 @@ export interface components {
             /** @enum {string} */
             actor: "single_user" | "jwt" | "service_key" | "personal_token" | "session" | "keyway";
             /** @enum {string} */
-            action: "connector_created" | "connector_changed" | "connector_deleted" | "sign_in_started" | "sign_in_finished" | "sign_in_failed" | "token_refreshed" | "signed_out" | "tokens_revoked" | "tool_called" | "request_proxied";
+            action: "connector_created" | "connector_changed" | "connector_deleted" | "sign_in_started" | "sign_in_finished" | "sign_in_failed" | "token_refreshed" | "signed_out" | "tokens_revoked" | "tool_called" | "call_decided" | "tool_changed" | "request_proxied";
             /** @description `ok`, or a code that says what went wrong. */
             outcome: string;
             /** @description The tool, or the MCP method with the name it is about. */
@@ -452,6 +503,35 @@ export interface components {
             activity: components["schemas"]["Activity"][];
             /** @description Leads to the next page; null on the last one. */
             next_cursor: string | null;
+        };
+        /** @description A call that waits for a person. */
+        Approval: {
+            id: string;
+            /** @description The connector's slug. */
+            connector: string;
+            connector_id: string;
+            connector_name: string;
+            /** @description The tool's name at the server. */
+            tool: string;
+            /** @description The arguments as they came, as JSON text; only the beginning where they are very long. */
+            arguments: string;
+            /**
+             * Format: int64
+             * @description How long the arguments are in all, in bytes.
+             */
+            arguments_size: number;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be decided.
+             */
+            expires_at: string | null;
+        };
+        /** @description The calls that wait for a person. */
+        Approvals: {
+            /** @description The oldest first. */
+            approvals: components["schemas"]["Approval"][];
         };
         /** @description How far a sign-in has come. */
         AuthorizationSession: {
@@ -479,6 +559,8 @@ export interface components {
             } | null;
             /** @description The `requestState` of that result, as it came. */
             request_state?: string | null;
+            /** @description The approval that a person gave, after `approval_needed`. */
+            approval_id?: string;
         };
         /** @description A tool, in the shape that was asked for. */
         CatalogueTool: components["schemas"]["NamedTool"] | {
@@ -489,6 +571,14 @@ export interface components {
             name: string;
             description?: string | null;
             input_schema: unknown;
+        };
+        /** @description A member of a tool's descriptor that changed. */
+        ChangedMember: {
+            member: components["schemas"]["MemberName"];
+            /** @description As it was: a text as it is, anything else as JSON text; null where there was none. */
+            before: string | null;
+            /** @description As it is now; null where there is none. */
+            after: string | null;
         };
         /** @description A connector. Nothing secret is in it. */
         Connector: {
@@ -512,6 +602,7 @@ export interface components {
             protocol_version: string | null;
             /** Format: int64 */
             tool_count: number | null;
+            /** @description Whether tools that may write are refused. */
             read_only: boolean;
             /** Format: date-time */
             created_at: string;
@@ -538,10 +629,23 @@ export interface components {
             pinned_protocol_version?: string | null;
             /** @description Whether it may be used. */
             enabled?: boolean;
+            /** @description Whether tools that may write are refused. */
+            read_only?: boolean;
         };
         /** @description The user's connectors. */
         Connectors: {
             connectors: components["schemas"]["Connector"][];
+        };
+        /** @description What a person decides about a call. */
+        Decide: {
+            /** @enum {string} */
+            decision: "once" | "always" | "deny";
+        };
+        /** @description What was decided. */
+        Decided: {
+            id: string;
+            /** @enum {string} */
+            decision: "once" | "always" | "deny";
         };
         /** @description The whole way to a connector's server. */
         Diagnosis: {
@@ -563,10 +667,10 @@ export interface components {
             detail: string | null;
         };
         /**
-         * @description Whether a tool may be called.
+         * @description The members of a descriptor that are watched.
          * @enum {string}
          */
-        Mode: "allow";
+        MemberName: "title" | "description" | "input_schema" | "output_schema" | "annotations";
         /** @description A tool among all of the user's. */
         NamedTool: {
             /** @description `{slug}__{tool}`. */
@@ -580,6 +684,10 @@ export interface components {
             access: components["schemas"]["Access"];
             /** @description Whether the list is older than it should be. */
             stale: boolean;
+            /** @enum {string} */
+            mode: "allow" | "ask" | "off";
+            /** @description What is odd about it. */
+            warnings: components["schemas"]["ToolWarning"][];
         };
         /** @description A connector to be made. */
         NewConnector: {
@@ -878,10 +986,11 @@ export interface components {
             annotations: unknown;
             /** @description Whether it only reads, as the server says. */
             access: components["schemas"]["Access"];
-            /** @description Whether it may be called. */
-            mode: components["schemas"]["Mode"];
-            /** @description What changed since it was last looked at. */
-            changed: unknown;
+            /** @enum {string} */
+            mode: "allow" | "ask" | "off";
+            /** @description What is odd about it. */
+            warnings: components["schemas"]["ToolWarning"][];
+            changed: components["schemas"]["ToolChange"] | null;
         };
         /** @description The tools of all of the caller's connectors. */
         ToolCatalogue: {
@@ -889,6 +998,34 @@ export interface components {
             /** @description The connectors whose tools are not there. */
             unavailable: components["schemas"]["Unavailable"][];
         };
+        /** @description What changed of a tool since a person looked at it. */
+        ToolChange: {
+            /** @description Names the descriptor as it is now, for `accept_change`. */
+            descriptor: string;
+            /**
+             * Format: date-time
+             * @description When the change was first seen.
+             */
+            at: string | null;
+            /** @description The members that changed; none where the difference is beyond what is kept of very long ones. */
+            members: components["schemas"]["ChangedMember"][];
+        };
+        /** @description A change of how a tool may be called; what is not mentioned stays. */
+        ToolPatch: {
+            /** @enum {string} */
+            mode?: "allow" | "ask" | "off";
+            /**
+             * @description A person looked at the changed tool: the `changed.descriptor` that they saw. 412 where the tool has
+             *     changed again since.
+             */
+            accept_change?: string;
+        };
+        /**
+         * @description What is odd about a tool: `hidden_characters` that a person does not see and a model reads, in its name,
+         *     its texts or its schema; or texts that were `shortened`.
+         * @enum {string}
+         */
+        ToolWarning: "hidden_characters" | "shortened";
         /** @description The tools of one connector. */
         Tools: {
             tools: components["schemas"]["Tool"][];
@@ -950,6 +1087,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ActivityPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_approvals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The calls */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approvals"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The approval's id */
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decide"];
+            };
+        };
+        responses: {
+            /** @description It is decided */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decided"];
                 };
             };
             /** @description A problem */
@@ -1369,6 +1571,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tools"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_tool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The connector's id or slug */
+                id: string;
+                /** @description The tool's name at the server */
+                tool: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolPatch"];
+            };
+        };
+        responses: {
+            /** @description The tool as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tool"];
                 };
             };
             /** @description A problem */

@@ -7,13 +7,13 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use keyway_oauth::http::SendError;
 
 use super::client::classify;
 
-/// A streamed response body: a server's, or one of Keyway's own.
+/// A streamed response body: a server's, changed on its way or not, or one of Keyway's own.
 #[derive(Debug)]
 pub struct Body(Source);
 
@@ -21,6 +21,17 @@ pub struct Body(Source);
 enum Source {
     Server(Incoming),
     Own(Full<Bytes>),
+    Changed(UnsyncBoxBody<Bytes, hyper::Error>),
+}
+
+impl Body {
+    /// Another body that is changed on its way.
+    pub fn wrap<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
+    {
+        Self(Source::Changed(body.boxed_unsync()))
+    }
 }
 
 impl From<Incoming> for Body {
@@ -45,6 +56,7 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut self.get_mut().0 {
             Source::Server(body) => Pin::new(body).poll_frame(cx),
+            Source::Changed(body) => Pin::new(body).poll_frame(cx),
             Source::Own(body) => {
                 Pin::new(body).poll_frame(cx).map_err(|infallible| match infallible {})
             }
@@ -55,6 +67,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Source::Server(body) => body.is_end_stream(),
             Source::Own(body) => body.is_end_stream(),
+            Source::Changed(body) => body.is_end_stream(),
         }
     }
 
@@ -62,6 +75,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Source::Server(body) => body.size_hint(),
             Source::Own(body) => body.size_hint(),
+            Source::Changed(body) => body.size_hint(),
         }
     }
 }

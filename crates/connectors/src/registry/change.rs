@@ -79,6 +79,7 @@ impl ConnectorPatch {
             ("oauth", self.oauth.is_some()),
             ("pinned_protocol_version", self.pinned_protocol_version.is_some()),
             ("enabled", self.enabled.is_some()),
+            ("read_only", self.read_only.is_some()),
         ];
         let named: Vec<_> = fields.into_iter().filter_map(|(n, is)| is.then_some(n)).collect();
         named.join(", ")
@@ -120,7 +121,7 @@ async fn plan(cx: &Context, old: &Connector, patch: ConnectorPatch) -> Result<Co
             Some(pin) => pin.as_deref().map(validate::protocol_version).transpose()?,
             None => old.pinned_protocol_version.clone(),
         },
-        read_only: old.read_only,
+        read_only: patch.read_only.unwrap_or(old.read_only),
         state,
         state_reason,
         required_scopes: if state == old.state { old.required_scopes.clone() } else { Vec::new() },

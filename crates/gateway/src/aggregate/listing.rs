@@ -15,6 +15,7 @@ use crate::{
     catalogue::{self, Found},
     error::Error,
     gateway::Gateway,
+    policy,
 };
 
 /// How long a connector may hold up a list.
@@ -104,7 +105,7 @@ async fn gather(
         tokio::time::timeout(DEADLINE, catalogue::list(gateway, caller, member, list)).await;
     let timeout = || Arc::new(Error::UpstreamTimeout { connector: member.reference() });
     match listed.unwrap_or_else(|_| Err(timeout())) {
-        Ok(found) => shown(names, list, &found, None),
+        Ok(found) => shown((names, member), list, &found, None),
         Err(error) => {
             let attention = match &*error {
                 Error::Connectors(cause) => attention::attention(gateway, cause),
@@ -118,7 +119,8 @@ async fn gather(
             };
             match stored {
                 Some(listed) => {
-                    shown(names, list, &Found { listed, fresh_for: Duration::ZERO }, trouble)
+                    let found = Found { listed, fresh_for: Duration::ZERO };
+                    shown((names, member), list, &found, trouble)
                 }
                 None => Gathered {
                     items: Vec::new(),
@@ -131,12 +133,19 @@ async fn gather(
 }
 
 fn shown(
-    names: Names<'_>,
+    (names, member): (Names<'_>, &Connector),
     list: List,
     found: &Found,
     trouble: Option<(&Error, Option<&Attention>)>,
 ) -> Gathered {
-    let items = found.listed.items.iter().filter_map(|item| names.item(list, item)).collect();
+    let items: Vec<&RawValue> = match list {
+        List::Tools => policy::shown(&found.listed.items)
+            .map(|(item, _)| item)
+            .filter(|item| policy::admits_listing(member, item))
+            .collect(),
+        _ => found.listed.items.iter().map(|item| &**item).collect(),
+    };
+    let items = items.into_iter().filter_map(|item| names.item(list, item)).collect();
     let status = if found.fresh_for.is_zero() { "stale" } else { "fresh" };
     let fetched_at = Some(found.listed.fetched_at.to_string());
     Gathered { items, part: part(status, fetched_at, trouble), fresh_for: found.fresh_for }

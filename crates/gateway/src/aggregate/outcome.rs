@@ -18,6 +18,7 @@ use crate::{
     attention::{self, Attention, PERSON_NEEDED, SIGN_IN, URL_ELICITATION_REQUIRED},
     error::Error,
     gateway::Gateway,
+    policy,
 };
 
 /// A request that its client does not want answered any more.
@@ -87,6 +88,9 @@ impl Trouble<'_> {
             && let Some(attention) = attention::attention(self.gateway, cause)
         {
             return self.person_needed(caller, address, &attention);
+        }
+        if let Some(refusal) = policy::refusal(self.gateway, &error) {
+            return self.tool_error(&refusal.text, &refusal.data);
         }
         match error {
             Error::UpstreamRefused { code, words, data, .. } => {

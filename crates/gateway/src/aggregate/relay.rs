@@ -18,6 +18,7 @@ use crate::{
     client::{Done, Task, Wanted, perform},
     error::{Error, Result},
     gateway::Gateway,
+    policy::Admission,
 };
 
 /// How much of what a server tells is kept for a client that does not take it; the rest is lost.
@@ -78,7 +79,7 @@ pub(super) fn begin(gateway: &Gateway, caller: &Caller, client: &Client, ask: As
         let done = if answers_rounds {
             rounds::ask_until_complete(&gateway, &caller, &relay, ask).await
         } else {
-            put(&gateway, &caller, &relay, &ask).await
+            put(&gateway, &caller, &relay, &ask, &Admission::new(&caller, None)).await
         };
         let _ = events.send(Event::Done(done)).await;
     });
@@ -91,10 +92,11 @@ pub(super) async fn put(
     caller: &Caller,
     relay: &Arc<Relay>,
     ask: &Ask,
+    admission: &Admission<'_>,
 ) -> Result<Box<RawValue>> {
     let peer: Arc<dyn Peer> = relay.clone();
     let (method, params, name) = (ask.method.as_str(), ask.params.clone(), ask.name.as_deref());
-    let wanted = Wanted { method, params, name };
+    let wanted = Wanted { method, params, name, admission };
     let task = Task::Ask(&wanted);
     match perform(gateway, caller, &ask.connector, Gate::Call, &peer, task).await?.0 {
         Done::Answered(result) => Ok(result),

@@ -13,6 +13,7 @@ use super::relay::{Ask, Relay, put};
 use crate::{
     error::{Error, Result, unwritable},
     gateway::Gateway,
+    policy::Admission,
 };
 
 /// How often a server may need something more for one request.
@@ -52,8 +53,9 @@ pub(super) async fn ask_until_complete(
     relay: &Arc<Relay>,
     mut ask: Ask,
 ) -> Result<Box<RawValue>> {
+    let admission = Admission::new(caller, None);
     for _ in 0..MOST_ROUNDS {
-        let result = put(gateway, caller, relay, &ask).await?;
+        let result = put(gateway, caller, relay, &ask, &admission).await?;
         let Some(required) = InputRequired::of(&result) else { return Ok(result) };
         let mut responses = BTreeMap::new();
         for (key, request) in &required.input_requests {

@@ -6,7 +6,7 @@ use keyway_connectors::{
     access_token::{Credential, Gate},
     upstream::RawObject,
 };
-use keyway_model::{Caller, ConnectorKey};
+use keyway_model::{ApprovalId, Caller, ConnectorKey};
 use serde_json::value::RawValue;
 
 use super::of_connector;
@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result, unwritable},
     gateway::Gateway,
     names,
+    policy::Admission,
 };
 
 /// How servers answer a call of a tool that they do not have (JSON-RPC 2.0 §5.1).
@@ -34,6 +35,8 @@ pub struct ToolCall {
     pub input_responses: Option<Box<RawValue>>,
     /// The server's own state of that round, byte for byte.
     pub request_state: Option<String>,
+    /// The approval that a person gave.
+    pub approval_id: Option<ApprovalId>,
 }
 
 impl ToolCall {
@@ -54,7 +57,7 @@ pub async fn call(gateway: &Gateway, caller: &Caller, call: ToolCall) -> Result<
     let done = send(gateway, caller, &call, &tool).await;
     let outcome = match &done {
         Ok(_) => "ok",
-        Err(Error::Connectors(_)) => "refused",
+        Err(error) if error.is_refusal() => "refused",
         Err(_) => "upstream_failed",
     };
     metrics::counter!("keyway_tool_calls_total", "outcome" => outcome).increment(1);
@@ -92,7 +95,8 @@ async fn send(
     if let Some(state) = &call.request_state {
         params.write("requestState", state).map_err(unwritable)?;
     }
-    let wanted = Wanted { method: "tools/call", params, name: Some(tool) };
+    let admission = Admission::new(caller, call.approval_id);
+    let wanted = Wanted { method: "tools/call", params, name: Some(tool), admission: &admission };
     let nobody = gateway.nobody();
     perform(gateway, caller, &call.connector, Gate::Call, &nobody, Task::Ask(&wanted)).await
 }

@@ -3,7 +3,7 @@
 use keyway_connectors::{Error as UseCaseError, access_token::Gate, registry};
 use keyway_model::{Caller, Connector, ConnectorKey, ConnectorState, Health, HealthStatus};
 
-use super::{Tool, descriptor::describe, fetch};
+use super::{Tool, descriptor::describe, fetch, mark_changes};
 use crate::{
     error::{Error, Result},
     gateway::Gateway,
@@ -37,7 +37,8 @@ pub async fn test(gateway: &Gateway, caller: &Caller, key: &ConnectorKey) -> Res
                 cx.credentials.forget(connector.id);
             }
             let protocol_version = listing.era.version().map(str::to_owned);
-            let tools = describe(&connector, &listing.tools, false);
+            let mut tools = describe(&connector, &listing.tools, false);
+            mark_changes(gateway, &connector, &mut tools).await?;
             Ok(TestReport::Works { tools, protocol_version })
         }
         Err(Error::Connectors(

@@ -3,12 +3,16 @@
 use std::collections::HashSet;
 
 use keyway_connectors::context::PublicUrl;
-use keyway_gateway::tools::{AllTools, Tool as GatewayTool};
+use keyway_gateway::tools::{AllTools, Tool as GatewayTool, Warning};
+use keyway_model::ToolMode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{model_api, tool::Access};
+use super::{
+    model_api, schema,
+    tool::{Access, ToolWarning},
+};
 use crate::error::Problem;
 
 /// The tools of all of the caller's connectors.
@@ -58,6 +62,12 @@ pub(crate) struct NamedTool {
     access: &'static str,
     /// Whether the list is older than it should be.
     stale: bool,
+    /// Whether a person is asked before it is called.
+    #[schema(schema_with = schema::tool_mode)]
+    mode: ToolMode,
+    /// What is odd about it.
+    #[schema(value_type = Vec<ToolWarning>)]
+    warnings: Vec<Warning>,
 }
 
 /// A function of the OpenAI chat API.
@@ -135,6 +145,8 @@ impl CatalogueTool {
                 input_schema: tool.input_schema,
                 access: tool.access,
                 stale: tool.stale,
+                mode: tool.mode,
+                warnings: tool.warnings,
             }),
             Some(Format::Openai) => {
                 let description = tool.description.map(model_api::short_description);

@@ -136,6 +136,10 @@ pub(crate) struct ConnectorPatch {
     #[serde(default)]
     #[schema(nullable = false)]
     enabled: Option<bool>,
+    /// Whether tools that may write are refused.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    read_only: Option<bool>,
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
@@ -182,6 +186,7 @@ pub(crate) struct Connector {
     protocol_version: Option<String>,
     #[schema(required = true)]
     tool_count: Option<i64>,
+    /// Whether tools that may write are refused.
     read_only: bool,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -270,6 +275,7 @@ impl From<ConnectorPatch> for Patch {
             oauth: body.oauth.map(NewOAuth::from),
             pinned_protocol_version: body.pinned_protocol_version,
             enabled: body.enabled,
+            read_only: body.read_only,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Schemas of values that are texts on the wire and types in the code.
 
 use keyway_model::{
-    Action, Actor, AuthType, ConnectorState, FailureCode, GrantType, HealthStatus, RegistrationKind,
+    Action, Actor, AuthType, ConnectorState, Decision, FailureCode, GrantType, HealthStatus,
+    RegistrationKind, ToolMode,
 };
 use utoipa::openapi::{
     RefOr,
@@ -33,6 +34,8 @@ texts! {
     failure_code, FailureCode;
     actor, Actor;
     action, Action;
+    tool_mode, ToolMode;
+    decision, Decision;
 }
 
 /// A registration's kind, or null where there is none.

@@ -2,13 +2,15 @@
 //! server says is lost.
 
 use keyway_gateway::tools::{
-    TestReport as Tested, Tool as GatewayTool, ToolCall, ToolsOfConnector,
+    TestReport as Tested, Tool as GatewayTool, ToolCall, ToolChange as GatewayChange, ToolPatch,
+    ToolsOfConnector, Warning,
 };
-use keyway_model::Timestamp;
+use keyway_model::{Timestamp, ToolMode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::schema;
 use crate::error::Problem;
 
 /// The tools of one connector.
@@ -39,10 +41,14 @@ pub(crate) struct Tool {
     #[schema(value_type = Access)]
     access: &'static str,
     /// Whether it may be called.
-    mode: Mode,
-    /// What changed since it was last looked at.
+    #[schema(schema_with = schema::tool_mode)]
+    mode: ToolMode,
+    /// What is odd about it.
+    #[schema(value_type = Vec<ToolWarning>)]
+    warnings: Vec<Warning>,
+    /// What changed since a person looked at it; null where nothing did.
     #[schema(required = true)]
-    changed: Option<Value>,
+    changed: Option<ToolChange>,
 }
 
 /// Whether a tool only reads.
@@ -54,12 +60,67 @@ pub(crate) enum Access {
     Write,
 }
 
-/// Whether a tool may be called.
+/// What is odd about a tool: `hidden_characters` that a person does not see and a model reads, in its name,
+/// its texts or its schema; or texts that were `shortened`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Mode {
-    /// At once.
-    Allow,
+#[expect(dead_code, reason = "describes what the gateway says")]
+pub(crate) enum ToolWarning {
+    HiddenCharacters,
+    Shortened,
+}
+
+/// What changed of a tool since a person looked at it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ToolChange {
+    /// Names the descriptor as it is now, for `accept_change`.
+    descriptor: String,
+    /// When the change was first seen.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    at: Option<Timestamp>,
+    /// The members that changed; none where the difference is beyond what is kept of very long ones.
+    members: Vec<ChangedMember>,
+}
+
+/// A member of a tool's descriptor that changed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ChangedMember {
+    #[schema(value_type = MemberName)]
+    member: &'static str,
+    /// As it was: a text as it is, anything else as JSON text; null where there was none.
+    #[schema(required = true)]
+    before: Option<String>,
+    /// As it is now; null where there is none.
+    #[schema(required = true)]
+    after: Option<String>,
+}
+
+/// The members of a descriptor that are watched.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes what the gateway says")]
+pub(crate) enum MemberName {
+    Title,
+    Description,
+    InputSchema,
+    OutputSchema,
+    Annotations,
+}
+
+/// A change of how a tool may be called; what is not mentioned stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ToolPatch)]
+pub(crate) struct ChangeTool {
+    /// How it may be called. Setting it forgets what was decided about calls of the tool.
+    #[serde(default)]
+    #[schema(schema_with = schema::tool_mode)]
+    mode: Option<ToolMode>,
+    /// A person looked at the changed tool: the `changed.descriptor` that they saw. 412 where the tool has
+    /// changed again since.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    accept_change: Option<String>,
 }
 
 /// A call of a tool: `connector` and `tool`, or the `name` of the list.
@@ -86,6 +147,10 @@ pub(crate) struct CallTool {
     /// The `requestState` of that result, as it came.
     #[serde(default)]
     request_state: Option<String>,
+    /// The approval that a person gave, after `approval_needed`.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    approval_id: Option<String>,
 }
 
 /// What a real contact with a connector's server showed.
@@ -117,9 +182,27 @@ impl From<GatewayTool> for Tool {
             input_schema: tool.input_schema,
             annotations: tool.annotations,
             access: tool.access,
-            mode: Mode::Allow,
-            changed: None,
+            mode: tool.mode,
+            warnings: tool.warnings,
+            changed: tool.changed.map(ToolChange::from),
         }
+    }
+}
+
+impl From<GatewayChange> for ToolChange {
+    fn from(change: GatewayChange) -> Self {
+        let members = change.members.into_iter().map(|member| ChangedMember {
+            member: member.member,
+            before: member.before,
+            after: member.after,
+        });
+        Self { descriptor: change.descriptor, at: change.at, members: members.collect() }
+    }
+}
+
+impl From<ChangeTool> for ToolPatch {
+    fn from(body: ChangeTool) -> Self {
+        Self { mode: body.mode, accept_change: body.accept_change }
     }
 }
 
@@ -173,7 +256,11 @@ impl TryFrom<CallTool> for ToolCall {
                 return Err(Problem::invalid(text));
             }
         };
-        Ok(Self { connector, tool, arguments, input_responses, request_state: body.request_state })
+        let approval_id = body.approval_id.as_deref().map(str::parse).transpose();
+        let approval_id =
+            approval_id.map_err(|_| Problem::invalid("approval_id is none that was given out"))?;
+        let request_state = body.request_state;
+        Ok(Self { connector, tool, arguments, input_responses, request_state, approval_id })
     }
 }
 

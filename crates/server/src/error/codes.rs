@@ -37,6 +37,9 @@ codes! {
     Unauthenticated = UNAUTHORIZED "unauthenticated" "A credential is needed";
     OriginRefused = FORBIDDEN "origin_refused" "The origin is not allowed";
     ScopeRequired = FORBIDDEN "scope_required" "More access is needed";
+    ToolOff = FORBIDDEN "tool_off" "The tool is switched off";
+    ReadOnly = FORBIDDEN "read_only" "The connector is read-only";
+    ApprovalNeeded = FORBIDDEN "approval_needed" "A person must approve the call";
     NotFound = NOT_FOUND "not_found" "Not found";
     ToolNotFound = NOT_FOUND "tool_not_found" "The tool is not known";
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The method is not allowed here";
@@ -91,7 +94,7 @@ mod tests {
     const CONTRACT: &[(u16, &[&str])] = &[
         (400, &["invalid_request", "url_invalid", "user_header_invalid"]),
         (401, &["unauthenticated"]),
-        (403, &["origin_refused", "scope_required"]),
+        (403, &["origin_refused", "scope_required", "tool_off", "approval_needed", "read_only"]),
         (404, &["not_found", "tool_not_found"]),
         (405, &["method_not_allowed"]),
         (

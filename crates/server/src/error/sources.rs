@@ -91,6 +91,17 @@ impl From<GatewayError> for Problem {
             E::UpstreamRefused { connector, code, .. } => {
                 Self::new(Code::UpstreamError, detail).about(connector).with("upstream_code", code)
             }
+            E::ToolOff { connector, tool } => {
+                Self::new(Code::ToolOff, detail).about(connector).with("tool", tool)
+            }
+            E::ReadOnly { connector, tool } => {
+                Self::new(Code::ReadOnly, detail).about(connector).with("tool", tool)
+            }
+            E::ApprovalNeeded { connector, tool, approval_id, denied, changed } => {
+                let problem = Self::new(Code::ApprovalNeeded, detail).about(connector);
+                let problem = problem.with("tool", tool).with("denied", denied);
+                problem.with("changed", changed).with("approval_id", approval_id.to_string())
+            }
             E::ToolNotFound => Self::new(Code::ToolNotFound, detail),
             E::SessionNotFound => Self::not_found(detail),
             E::Cancelled | E::StateForged | E::InvalidRequest(_) => Self::invalid(detail),

@@ -23,6 +23,9 @@ pub(crate) struct RestCaller(pub(crate) Caller);
 /// The person at Keyway's own page, by the session cookie: nothing that can be handed over counts here.
 pub(crate) struct PageCaller(pub(crate) Caller);
 
+/// The caller of a route that is for a person: a browser's session, or the one user of `single_user`.
+pub(crate) struct SessionCaller(pub(crate) Caller);
+
 /// The caller of a route that lists or calls tools, where personal tokens are taken too.
 pub(crate) struct ToolCaller(pub(crate) Caller);
 
@@ -109,6 +112,24 @@ impl FromRequestParts<AppState> for PageCaller {
             Shown::Credential(..) => Err(Problem::unauthenticated(
                 "this takes the session cookie of Keyway's own page, and no bearer token",
             )),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for SessionCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        let RestCaller(caller) = RestCaller::from_request_parts(parts, app).await?;
+        match caller.kind {
+            CallerKind::SingleUser
+            | CallerKind::SessionToken(_)
+            | CallerKind::SessionCookie { .. } => Ok(Self(caller)),
+            CallerKind::Jwt | CallerKind::ServiceKey(_) | CallerKind::PersonalToken(_) => {
+                Err(Problem::unauthenticated(
+                    "a person decides this: send a session of the user, from POST /api/v1/sessions",
+                ))
+            }
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) async fn list_activity(
 }
 
 /// Streams what changes of the caller's own as server-sent events, each with one line of JSON:
-/// `connector.updated`, `connector.deleted`, `authorization_session.updated`, `tools.changed`.
+/// `connector.updated`, `connector.deleted`, `authorization_session.updated`, `tools.changed`, `approvals.changed`.
 #[utoipa::path(
     get,
     path = "/api/v1/events",

@@ -11,13 +11,13 @@ use crate::{
     documents::{
         catalogue::{ListToolsQuery, ToolCatalogue},
         problem,
-        tool::{CallTool, TestReport, Tools},
+        tool::{CallTool, ChangeTool, TestReport, Tool, Tools},
     },
     error::Problem,
     extract::{
         caller::{RestCaller, ToolCaller},
         json::Json,
-        key::Key,
+        key::{Key, ToolKey},
     },
     state::AppState,
 };
@@ -60,6 +60,32 @@ pub(crate) async fn list_connector_tools(
     Key(key): Key,
 ) -> Result<JsonBody<Tools>, Problem> {
     Ok(JsonBody(tools::of_connector(&app.gateway, &caller, &key).await?.into()))
+}
+
+/// Changes how a tool may be called, or accepts that it changed.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/connectors/{id}/tools/{tool}",
+    params(
+        ("id" = String, Path, description = "The connector's id or slug"),
+        ("tool" = String, Path, description = "The tool's name at the server"),
+    ),
+    request_body = ChangeTool,
+    responses(
+        (status = OK, description = "The tool as it is now", body = Tool),
+        (status = "default", description = "A problem", body = problem::Problem,
+            content_type = "application/problem+json"),
+    ),
+    tag = "tools"
+)]
+pub(crate) async fn change_tool(
+    State(app): State<AppState>,
+    RestCaller(caller): RestCaller,
+    ToolKey { connector, tool }: ToolKey,
+    Json(body): Json<ChangeTool>,
+) -> Result<JsonBody<Tool>, Problem> {
+    let changed = tools::change(&app.gateway, &caller, &connector, &tool, body.into()).await?;
+    Ok(JsonBody(changed.into()))
 }
 
 /// Lists the tools of all of the caller's connectors.

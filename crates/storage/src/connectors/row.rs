@@ -16,7 +16,7 @@ macro_rules! connector_columns {
          oauth_scopes, oauth_signing_algorithm, idp_issuer, idp_client_id, idp_token_endpoint, \
          enabled, state, state_reason, required_scopes, health_status, \
          health_checked_at, health_detail, pinned_protocol_version, protocol_version, tool_count, \
-         read_only, revision, created_at, updated_at, \
+         read_only, tool_modes, revision, created_at, updated_at, \
          (SELECT string_agg(h.name, ',' ORDER BY h.position) FROM connector_headers AS h \
           WHERE h.connector_id = connectors.id) AS header_names"
     };
@@ -50,6 +50,7 @@ pub(crate) struct ConnectorRow {
     protocol_version: Option<String>,
     tool_count: Option<i64>,
     read_only: bool,
+    tool_modes: String,
     revision: i64,
     created_at: i64,
     updated_at: i64,
@@ -96,6 +97,7 @@ impl TryFrom<ConnectorRow> for Connector {
             protocol_version: row.protocol_version,
             tool_count: row.tool_count,
             read_only: row.read_only,
+            tool_modes: place.json("tool_modes", &row.tool_modes)?,
             revision: row.revision,
             created_at: Timestamp::from_millis(row.created_at),
             updated_at: Timestamp::from_millis(row.updated_at),

@@ -29,6 +29,10 @@ const DROP_TOOLS: &str = "DELETE FROM tool_lists
     WHERE user_id = $1 AND connector_id = $2
         AND EXISTS (SELECT 1 FROM connectors WHERE user_id = $1 AND id = $2 AND url <> $3)";
 
+const DROP_DESCRIPTORS: &str = "DELETE FROM tool_descriptors
+    WHERE user_id = $1 AND connector_id = $2
+        AND EXISTS (SELECT 1 FROM connectors WHERE user_id = $1 AND id = $2 AND url <> $3)";
+
 /// What a connector is to be after a change.
 #[derive(Clone, Debug)]
 #[expect(
@@ -118,10 +122,10 @@ impl Database {
         if !transaction.hold_connector(user, id).await? {
             return Ok(None);
         }
-        dispatch!(
-            execute transaction.statement(), DROP_TOOLS, user.as_str(), id.as_uuid(),
-            update.url.as_str()
-        )?;
+        for drop in [DROP_TOOLS, DROP_DESCRIPTORS] {
+            let (user, url) = (user.as_str(), update.url.as_str());
+            dispatch!(execute transaction.statement(), drop, user, id.as_uuid(), url)?;
+        }
         // The tokens are revoked on behalf of the URL that they were obtained for: the old one.
         let mut dropped_grant = None;
         if update.drop_grant {
