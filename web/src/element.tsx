@@ -10,11 +10,13 @@ import { styles } from "./styles";
  * - `base`: Keyway's origin; by default where this script came from.
  * - `session`: a session token (`kwst_…`) for the user; without one the browser's cookie speaks.
  * - `signIn`: the id of a connector to bring the user to.
+ * - `approval`: the id of a call that waits for the user.
  */
 export class KeywayConnectors extends HTMLElement {
   #base = new URL(import.meta.url).origin;
   #session: string | null = null;
   #signIn: string | null = null;
+  #approval: string | null = null;
   #opening = false;
   #linkSpent = false;
 
@@ -24,7 +26,7 @@ export class KeywayConnectors extends HTMLElement {
   }
 
   connectedCallback(): void {
-    for (const name of ["base", "session", "signIn"] as const) this.#takeEarly(name);
+    for (const name of ["base", "session", "signIn", "approval"] as const) this.#takeEarly(name);
     this.#render();
   }
 
@@ -56,6 +58,15 @@ export class KeywayConnectors extends HTMLElement {
     return this.#signIn;
   }
 
+  set approval(approvalId: string | null) {
+    this.#approval = approvalId;
+    this.#render();
+  }
+
+  get approval(): string | null {
+    return this.#approval;
+  }
+
   /** Shows that it is being found out who sits here, until `opened`. For Keyway's own page. */
   opening(): void {
     this.#opening = true;
@@ -70,7 +81,7 @@ export class KeywayConnectors extends HTMLElement {
   }
 
   /** A property that was set before this class was known hides the accessor: set it again. */
-  #takeEarly(name: "base" | "session" | "signIn"): void {
+  #takeEarly(name: "base" | "session" | "signIn" | "approval"): void {
     if (!Object.hasOwn(this, name)) return;
     const value = Reflect.get(this, name) as string;
     Reflect.deleteProperty(this, name);
@@ -86,6 +97,7 @@ export class KeywayConnectors extends HTMLElement {
         opening={this.#opening}
         linkSpent={this.#linkSpent}
         signIn={this.#signIn}
+        approval={this.#approval}
       />,
       this.shadowRoot,
     );

@@ -12,13 +12,14 @@ let element = await show(first);
 window.addEventListener("hashchange", async () => {
   const next = takeFragment();
   if (next.session !== null) element = await show(next);
-  else element.signIn = next.signIn;
+  else [element.signIn, element.approval] = [next.signIn, next.approval];
 });
 
 /** A new element for whom the fragment brings; nothing of what was shown before stays. */
 async function show(fragment: Fragment): Promise<KeywayConnectors> {
   const shown = new KeywayConnectors();
   shown.signIn = fragment.signIn;
+  shown.approval = fragment.approval;
   shown.opening();
   document.querySelector("#page")?.replaceChildren(shown);
   const { token, linkSpent } = await openSession(fragment);

@@ -163,6 +163,44 @@ export const texts = {
 
   toolsLoading: "Loading the tools…",
   toolsNone: "The server offers no tools.",
+  toolMode: (name: string) => `How ${name} may be called`,
+  toolModes: { allow: "Allow", ask: "Ask", off: "Off" },
+  toolStopped: "Not called while the connector may only read.",
+  toolChanged: (name: string) => `${name} is changed`,
+  toolWarnings: {
+    hidden_characters: "Holds characters that you do not see and a model reads.",
+    shortened: "Its description is longer than what is shown.",
+  },
+  readOnly: "Only let tools read",
+  changeSeen: (when: string | null | undefined) =>
+    when ? `The server changed this tool ${when}.` : "The server changed this tool.",
+  changeHeld: "The server changed this tool. It is not called until you have looked.",
+  changeBeyond: "The change is beyond what is shown of very long descriptions.",
+  changeMembers: {
+    title: "Title",
+    description: "Description",
+    input_schema: "Arguments",
+    output_schema: "Results",
+    annotations: "Hints",
+  },
+  changeBefore: "Before: ",
+  changeAfter: "Now: ",
+  changeAccept: "Looks right",
+  changeAcceptOf: (name: string) => `Looks right: ${name}`,
+
+  approvals: "Calls that wait for you",
+  approvalWanted: (connector: string) => `${connector} is to call`,
+  approvalArguments: "Arguments of the call",
+  approvalCut: (size: number) => `Only the beginning is shown of ${size} bytes.`,
+  approvalAsked: (when: string) => `Asked ${when}. Once it is allowed, the call must be made again.`,
+  approveOnce: "Allow once",
+  approveAlways: "Always allow this call",
+  approveNever: "Deny",
+  decided: {
+    once: (tool: string) => `${tool} may be called once`,
+    always: (tool: string) => `${tool} may always be called with these arguments`,
+    deny: (tool: string) => `${tool} is denied`,
+  },
   toolRead: "Reads",
   toolWrite: "Can change things",
   toolsAfterSignIn: "The tools show here once you are signed in.",
@@ -333,6 +371,8 @@ const ACTIONS: Record<string, string> = {
   tokens_revoked: "Access ended at the server",
   tool_called: "Tool called",
   request_proxied: "Request passed on",
+  call_decided: "Call decided",
+  tool_changed: "Tool changed",
 };
 
 const NOT_DONE: Record<string, string> = {

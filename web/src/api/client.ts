@@ -6,9 +6,11 @@ import { Problem, problemFromAnswer, problemFromThrown } from "./problem";
 import type { paths } from "./schema";
 import type {
   Activity,
+  Approval,
   AuthorizationSession,
   Connector,
   ConnectorPatch,
+  Decision,
   NewConnector,
   NewPersonalToken,
   PersonalTokenMade,
@@ -18,6 +20,7 @@ import type {
   SignInStarted,
   TestReport,
   Tool,
+  ToolPatch,
 } from "./types";
 
 /** No request may keep a person waiting for longer than this. */
@@ -32,6 +35,10 @@ export interface Api {
   probe(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<ProbeReport>;
   test(id: string): Promise<TestReport>;
   tools(id: string): Promise<Tool[]>;
+  changeTool(id: string, tool: string, patch: ToolPatch): Promise<Tool>;
+  /** The calls that wait for a person. */
+  approvals(): Promise<Approval[]>;
+  decide(approvalId: string, decision: Decision): Promise<void>;
   startSignIn(id: string, returnTo?: string): Promise<SignInStarted>;
   signOut(id: string): Promise<void>;
   authorizationSession(id: string): Promise<AuthorizationSession>;
@@ -66,6 +73,18 @@ export function createApi(base: string, token: string | null): Api {
       answer(client.POST("/api/v1/connectors/probe", { body: { url, headers }, signal })),
     test: (id) => answer(client.POST("/api/v1/connectors/{id}/test", one(id))),
     tools: async (id) => (await answer(client.GET("/api/v1/connectors/{id}/tools", one(id)))).tools,
+    changeTool: (id, tool, body) =>
+      answer(
+        client.PATCH("/api/v1/connectors/{id}/tools/{tool}", { params: { path: { id, tool } }, body }),
+      ),
+    approvals: async () => (await answer(client.GET("/api/v1/approvals"))).approvals,
+    decide: (approval_id, decision) =>
+      done(
+        client.POST("/api/v1/approvals/{approval_id}", {
+          params: { path: { approval_id } },
+          body: { decision },
+        }),
+      ),
     startSignIn: (id, returnTo) =>
       answer(
         client.POST("/api/v1/connectors/{id}/oauth/start", {

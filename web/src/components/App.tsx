@@ -28,9 +28,11 @@ export interface AppProps {
   linkSpent: boolean;
   /** The connector a caller sent the user to. */
   signIn: string | null;
+  /** The call that waits for a person, to which a caller sent the user. */
+  approval: string | null;
 }
 
-export function App({ base, session, opening, linkSpent, signIn }: AppProps) {
+export function App({ base, session, opening, linkSpent, signIn, approval }: AppProps) {
   const [said, setSaid] = useState("");
   const { client, keyway } = useMemo(() => services(base, session, setSaid), [base, session]);
 
@@ -68,7 +70,7 @@ export function App({ base, session, opening, linkSpent, signIn }: AppProps) {
       ) : (
         <QueryClientProvider client={client}>
           <KeywayContext.Provider value={keyway}>
-            <Page target={signIn} linkSpent={linkSpent} />
+            <Page target={signIn} approval={approval} linkSpent={linkSpent} />
           </KeywayContext.Provider>
         </QueryClientProvider>
       )}

@@ -8,6 +8,7 @@ import { useConnectors } from "../state/connectors";
 import { usePresets } from "../state/presets";
 import { texts } from "../words";
 import { AddDialog } from "./AddDialog";
+import { Approvals } from "./Approvals";
 import { ConnectorList } from "./ConnectorList";
 import { DeleteDialog } from "./DeleteDialog";
 import { EditDialog } from "./EditDialog";
@@ -17,7 +18,15 @@ import { useFocusAfterDialog } from "./useFocusAfterDialog";
 
 type OpenDialog = { kind: "add" } | { kind: "edit" | "delete"; connector: Connector };
 
-export function Page({ target, linkSpent }: { target: string | null; linkSpent: boolean }) {
+interface Props {
+  /** The connector a caller sent the user to. */
+  target: string | null;
+  /** The call that waits for a person, to which a caller sent the user. */
+  approval: string | null;
+  linkSpent: boolean;
+}
+
+export function Page({ target, approval, linkSpent }: Props) {
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   const addButton = useRef<HTMLButtonElement>(null);
   const known = !needsSession(useConnectors().error);
@@ -45,6 +54,7 @@ export function Page({ target, linkSpent }: { target: string | null; linkSpent: 
           </button>
         )}
       </header>
+      {known && <Approvals target={approval} onEmpty={() => addButton.current?.focus()} />}
       <ConnectorList
         target={target}
         linkSpent={linkSpent}

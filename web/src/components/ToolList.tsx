@@ -1,18 +1,23 @@
-// What a connector can do, as its server describes it.
+// What a connector can do, as its server describes it, and what of that it may.
 
-import type { Connector, Tool } from "../api/types";
-import { isUsable, useTools } from "../state/connectors";
+import type { Connector } from "../api/types";
+import { isUsable, useChange, useTools } from "../state/connectors";
+import { useChangeTool } from "../state/policy";
 import { texts } from "../words";
-import { Icon } from "./Icon";
 import { ErrorNotice } from "./Notice";
 import { LinesSkeleton } from "./Skeleton";
+import { ToolItem } from "./ToolItem";
 
 export function ToolList({ connector }: { connector: Connector }) {
   const usable = isUsable(connector);
   const tools = useTools(connector.id, usable);
+  const change = useChangeTool(connector.id);
   return (
     <section class="tools">
-      <h3>{texts.tools}</h3>
+      <div class="tools-head">
+        <h3>{texts.tools}</h3>
+        <ReadOnly connector={connector} />
+      </div>
       {!usable && (
         <p class="hint">{connector.enabled ? texts.toolsAfterSignIn : texts.toolsWhenEnabled}</p>
       )}
@@ -22,12 +27,19 @@ export function ToolList({ connector }: { connector: Connector }) {
           {texts.refresh}
         </button>
       </ErrorNotice>
+      <ErrorNotice error={change.error} />
       {usable && tools.data?.length === 0 && <p class="hint">{texts.toolsNone}</p>}
       {usable && tools.data !== undefined && tools.data.length > 0 && (
         // It scrolls, so the keyboard must come to it.
         <ul class="tool-list" tabIndex={0} aria-label={texts.tools}>
           {tools.data.map((tool) => (
-            <ToolItem key={tool.name} tool={tool} />
+            <ToolItem
+              key={tool.name}
+              tool={tool}
+              readOnly={connector.read_only}
+              onMode={(mode) => change.mutate({ tool, patch: { mode } })}
+              onAccept={(accept_change) => change.mutate({ tool, patch: { accept_change } })}
+            />
           ))}
         </ul>
       )}
@@ -35,18 +47,20 @@ export function ToolList({ connector }: { connector: Connector }) {
   );
 }
 
-function ToolItem({ tool }: { tool: Tool }) {
-  const writes = tool.access === "write";
+function ReadOnly({ connector }: { connector: Connector }) {
+  const change = useChange(connector);
   return (
-    <li>
-      <div class="tool-head">
-        <span class="tool-name">{tool.title || tool.name}</span>
-        <span class="tag" data-tone={writes ? "attention" : "neutral"}>
-          <Icon name={writes ? "pencil" : "eye"} />
-          {writes ? texts.toolWrite : texts.toolRead}
-        </span>
-      </div>
-      {tool.description && <p>{tool.description}</p>}
-    </li>
+    <>
+      <label class="switch">
+        <input
+          type="checkbox"
+          role="switch"
+          checked={connector.read_only}
+          onChange={() => !change.isPending && change.mutate({ read_only: !connector.read_only })}
+        />
+        <span>{texts.readOnly}</span>
+      </label>
+      <ErrorNotice error={change.error} />
+    </>
   );
 }

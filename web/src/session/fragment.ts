@@ -5,19 +5,25 @@ export interface Fragment {
   session: string | null;
   /** The connector whose row a caller sent the user to. */
   signIn: string | null;
+  /** The call that waits for a person, to which a caller sent the user. */
+  approval: string | null;
   /** The fragment without the token, with its `#`, or empty. */
   rest: string;
 }
 
-/** Reads `#session=kwst_…`, `#sign-in={connector}` or both. */
+/** Reads `#session=kwst_…`, `#sign-in={connector}`, `#approval={call}`, or several of them. */
 export function readFragment(hash: string): Fragment {
   const parts = new URLSearchParams(hash.replace(/^#/, ""));
   const session = parts.get("session");
   const signIn = parts.get("sign-in");
+  const approval = parts.get("approval");
+  const kept = [...(signIn ? [["sign-in", signIn]] : []), ...(approval ? [["approval", approval]] : [])];
+  const rest = new URLSearchParams(kept).toString();
   return {
     session: session?.startsWith("kwst_") ? session : null,
     signIn: signIn || null,
-    rest: signIn ? `#sign-in=${encodeURIComponent(signIn)}` : "",
+    approval: approval || null,
+    rest: rest && `#${rest}`,
   };
 }
 
