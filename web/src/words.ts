@@ -189,7 +189,7 @@ export const texts = {
   changeAcceptOf: (name: string) => `Looks right: ${name}`,
 
   approvals: "Calls that wait for you",
-  approvalWanted: (connector: string) => `${connector} is to call`,
+  approvalWanted: (connector: string) => `${connector}: allow a call of`,
   approvalArguments: "Arguments of the call",
   approvalCut: (size: number) => `Only the beginning is shown of ${size} bytes.`,
   approvalAsked: (when: string) => `Asked ${when}. Once it is allowed, the call must be made again.`,

@@ -52,12 +52,13 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub(crate) fn with_distinct_operations(
     mut document: utoipa::openapi::OpenApi,
 ) -> utoipa::openapi::OpenApi {
-    if let Some(item) = document.paths.paths.get_mut(mcp::PATH) {
+    for (path, name) in [(mcp::PATH, "proxy"), (mcp::ALL, "aggregate")] {
+        let Some(item) = document.paths.paths.get_mut(path) else { continue };
         let operations =
             [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)];
         for (method, operation) in operations {
             if let Some(operation) = operation {
-                operation.operation_id = Some(format!("{method}_proxy"));
+                operation.operation_id = Some(format!("{method}_{name}"));
             }
         }
     }

@@ -410,12 +410,12 @@ export interface paths {
             cookie?: never;
         };
         /** All of the caller's connectors that are switched on, as one MCP server. */
-        get: operations["aggregate"];
+        get: operations["get_aggregate"];
         put?: never;
         /** All of the caller's connectors that are switched on, as one MCP server. */
-        post: operations["aggregate"];
+        post: operations["post_aggregate"];
         /** All of the caller's connectors that are switched on, as one MCP server. */
-        delete: operations["aggregate"];
+        delete: operations["delete_aggregate"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1922,7 +1922,7 @@ export interface operations {
             };
         };
     };
-    aggregate: {
+    get_aggregate: {
         parameters: {
             query?: {
                 /** @description Ids or slugs, with commas between them; all connectors where it is left out. */
@@ -1945,7 +1945,7 @@ export interface operations {
             };
         };
     };
-    aggregate: {
+    post_aggregate: {
         parameters: {
             query?: {
                 /** @description Ids or slugs, with commas between them; all connectors where it is left out. */
@@ -1968,7 +1968,7 @@ export interface operations {
             };
         };
     };
-    aggregate: {
+    delete_aggregate: {
         parameters: {
             query?: {
                 /** @description Ids or slugs, with commas between them; all connectors where it is left out. */

@@ -22,6 +22,8 @@ use crate::{
 
 /// Where a connector is served as the MCP server it is.
 pub(crate) const PATH: &str = "/mcp/{connector}";
+/// Where all connectors are served as one.
+pub(crate) const ALL: &str = "/mcp";
 
 /// Hands an MCP request on to the connector's server and streams what it answers.
 #[utoipa::path(
@@ -60,7 +62,7 @@ pub(crate) struct ScopeQuery {
 /// All of the caller's connectors that are switched on, as one MCP server.
 #[utoipa::path(
     method(get, post, delete),
-    path = "/mcp",
+    path = ALL,
     params(ScopeQuery),
     responses(
         (status = "default", description = "What the MCP specification says, or a problem"),
