@@ -34,6 +34,32 @@ fn directory() -> TempDir {
     tempfile::tempdir().expect("there is room for a temporary directory")
 }
 
+#[tokio::test]
+async fn master_keys_are_rotated_while_it_serves_and_nothing_is_left_under_the_old_one() {
+    let directory = directory();
+    let (old, new) = (master_key("old"), master_key("new"));
+    let with = |keys: &str| {
+        let mut settings = Settings::single_user(&directory);
+        settings.set("KEYWAY_MASTER_KEYS", keys);
+        settings
+    };
+    let stage = signed_in(&with(&old), &directory).await;
+    stage.process.terminate().await;
+    let both = with(&format!("{new},{old}"));
+    let serving = Process::serve(&both, &directory).await;
+    let rotated = process::run(&both, &["keys", "rotate"]).await;
+    assert!(rotated.status.success(), "{rotated:?}");
+    assert!(rotated.output.contains("old\topens\t0 values"), "{}", rotated.output);
+    let values = |key: &str| format!("keyway_sealed_values{{key_id=\"{key}\"}}");
+    let metrics = serving.metrics().await;
+    assert!(metrics.value(&values("new")) > 0.0);
+    assert!(metrics.value(&values("old")).abs() < 0.5);
+    serving.api().call("notes", "whoami", json!({})).await.expect(200);
+    serving.terminate().await;
+    let after = Process::serve(&with(&new), &directory).await;
+    after.api().call("notes", "whoami", json!({})).await.expect(200);
+}
+
 const QUERIES: &str = "keyway_database_queries_total{purpose=\"request\"}";
 
 #[tokio::test]

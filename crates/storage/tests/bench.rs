@@ -70,6 +70,13 @@ impl Bench {
         Self { database, options, random, hand, directory }
     }
 
+    /// The same bench over its database opened in another way.
+    pub(crate) fn through(&self, database: Database) -> Self {
+        let (options, random, hand) =
+            (self.options.clone(), self.random.clone(), self.hand.clone());
+        Self { database, options, random, hand, directory: None }
+    }
+
     /// The same database as another process sees it.
     pub(crate) async fn other_process(&self) -> Database {
         Database::open(self.options.clone()).await.unwrap()

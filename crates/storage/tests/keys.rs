@@ -1,14 +1,34 @@
 //! Keys: the canary, missing keys, rotation, and sealed values in the wrong place.
 
-use keyway_model::{AuthType, ConnectorKey, ConnectorState, Random};
-use keyway_storage::{Database, Error, KeyRing, Options};
-use secrecy::ExposeSecret;
+use std::time::Duration;
 
-use crate::bench::{Bench, ana, bob, on_both};
+use keyway_model::{AuthType, Connector, ConnectorKey, ConnectorState, GrantSecret, Random};
+use keyway_storage::{Database, Error, KeyRing, Options, RegistrationScope, Resealed};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::bench::{Bench, ana, bob, client, on_both};
 
 fn key(seed: u64, id: &str) -> String {
     let text = KeyRing::generate(&Random::seeded(seed));
     format!("{id}:{}", text.split_once(':').unwrap().1)
+}
+
+/// A connector with everything that is ever sealed, and what lies beside it.
+async fn fill_every_column(bench: &Bench) -> Connector {
+    let connector = bench.new_connector(&ana(), "notes", AuthType::OAuth);
+    let headers = [("A".into(), "a".into()), ("B".into(), "b".into())];
+    let secrets = [(GrantSecret::PrivateKey, "key".into())];
+    let typed_in = SecretString::from("typed-in");
+    let database = &bench.database;
+    database.insert_connector(&connector, &headers, Some(&typed_in), &secrets).await.unwrap();
+    let grant = bench.sign_in(&connector).await;
+    let session = bench.new_session(&connector).await;
+    assert!(database.insert_authorization_session(&session).await.unwrap());
+    for scope in [RegistrationScope::Shared, RegistrationScope::Connector(ana(), connector.id)] {
+        assert!(database.save_registration(&scope, &client()).await.unwrap());
+    }
+    database.queue_revocation(&grant, &connector.url).await.unwrap();
+    connector
 }
 
 async fn with_keys(bench: &Bench, keys: &str) -> Database {
@@ -40,6 +60,43 @@ on_both! {
         assert_eq!(values[0].1.expose_secret(), "canary");
         old.delete_connector(&ana(), connector.id).await.unwrap();
         new.check_keys().await.unwrap();
+    }
+
+    async fn a_rotation_leaves_nothing_under_the_old_key_and_everything_opens_under_the_new_one(bench) {
+        let own = bench.through(with_keys(bench, &key(10, "old")).await);
+        let connector = fill_every_column(&own).await;
+        let before = own.database.sealed_value_counts().await.unwrap();
+        let [(_, all)] = before.as_slice() else { panic!("{before:?}") };
+        let both = with_keys(bench, &format!("{},{}", key(11, "new"), key(10, "old"))).await;
+        let done = both.reseal().await.unwrap();
+        assert_eq!(done, Resealed { values: all.unsigned_abs(), unopened: 0 });
+        assert_eq!(both.sealed_value_counts().await.unwrap(), [("new".to_owned(), *all)]);
+        assert_eq!(both.reseal().await.unwrap(), Resealed::default());
+        let new = with_keys(bench, &key(11, "new")).await;
+        new.check_keys().await.unwrap();
+        let grant = new.grant(&ana(), connector.id).await.unwrap().unwrap();
+        assert_eq!(grant.dpop_key.unwrap().expose_secret(), "canary-dpop-key");
+        assert_eq!(grant.client.client_secret.unwrap().expose_secret(), "canary-client-secret");
+        assert_eq!(new.header_values(&ana(), connector.id).await.unwrap()[1].1.expose_secret(), "b");
+        assert_eq!(new.grant_secrets(&ana(), connector.id).await.unwrap().len(), 1);
+        let secret = new.client_secret(&ana(), connector.id).await.unwrap();
+        assert_eq!(secret.unwrap().expose_secret(), "typed-in");
+        for scope in [RegistrationScope::Shared, RegistrationScope::Connector(ana(), connector.id)] {
+            let client = client();
+            let stored = new.registration(&scope, &client.issuer, &client.redirect_uri).await;
+            assert!(stored.unwrap().unwrap().client_secret.is_some());
+        }
+        assert_eq!(new.claim_revocations(Duration::from_secs(9), 9).await.unwrap().len(), 1);
+    }
+
+    async fn a_value_that_does_not_open_is_counted_and_left_as_it_is(bench) {
+        let own = bench.through(with_keys(bench, &key(10, "old")).await);
+        fill_every_column(&own).await;
+        bench.behind("UPDATE grants SET access_token = refresh_token").await;
+        let both = with_keys(bench, &format!("{},{}", key(11, "new"), key(10, "old"))).await;
+        assert_eq!(both.reseal().await.unwrap().unopened, 1);
+        let left = both.sealed_value_counts().await.unwrap();
+        assert!(left.contains(&("old".to_owned(), 1)), "{left:?}");
     }
 
     async fn a_sealed_value_that_was_moved_does_not_open(bench) {
