@@ -14,6 +14,8 @@ mod doors;
 mod dpop;
 mod engine;
 mod events;
+mod gateway_answers;
+mod gateway_requests;
 mod hostile;
 mod hostile_answers;
 mod launch;

@@ -74,10 +74,11 @@ fn every_row_of_the_security_matrix_is_in_the_table_with_tests_that_exist() {
 }
 
 /// The rows of the matrix: addresses inside, hostile metadata, callbacks, the gateway.
-const MATRIX: [&str; 62] = [
+const MATRIX: [&str; 78] = [
     "S01", "S02", "S03", "S05", "S06", "S07", "S09", "S10", "S11", "S13", "S14", "S15", "S17",
     "S18", "S19", "S21", "S22", "S23", "S25", "S26", "S27", "S29", "S30", "S31", "S33", "S34",
     "S35", "M02", "M03", "M04", "M11", "M12", "M13", "M15", "M16", "M17", "M19", "M20", "M21",
     "M23", "M24", "M25", "C02", "C03", "C04", "C06", "C07", "C08", "C10", "C11", "C12", "C14",
-    "C15", "C16", "C18", "C19", "C20", "C22", "C23", "C24", "G18", "G19",
+    "C15", "C16", "C18", "C19", "C20", "C22", "C23", "C24", "G02", "G03", "G04", "G06", "G07",
+    "G08", "G10", "G11", "G12", "G14", "G15", "G16", "G18", "G19", "G20", "G22", "G23", "G24",
 ];

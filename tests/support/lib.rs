@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod postgres;
 pub mod process;
 mod random;
+pub mod raw_client;
 pub mod raw_server;
 pub mod scene;
 pub mod serving;

@@ -17,12 +17,13 @@ pub struct RawServer {
 impl RawServer {
     /// Answers every request with `head`, then with `piece` for ever, ten times a second; with an empty
     /// `piece` it closes the connection after the head.
-    pub async fn start(head: &'static str, piece: &'static str) -> Self {
+    pub async fn start(head: impl Into<Vec<u8>>, piece: &'static str) -> Self {
+        let head: Vec<u8> = head.into();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound port has an address");
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, head, piece));
+                tokio::spawn(answer(stream, head.clone(), piece));
             }
         });
         Self { origin: format!("http://{address}"), accepting: accepting.abort_handle() }
@@ -40,10 +41,10 @@ impl Drop for RawServer {
     }
 }
 
-async fn answer(mut stream: TcpStream, head: &str, piece: &str) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, head: Vec<u8>, piece: &str) -> std::io::Result<()> {
     let mut request = [0; 16 * 1024];
     let _read = stream.read(&mut request).await?;
-    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(&head).await?;
     while !piece.is_empty() {
         stream.write_all(piece.as_bytes()).await?;
         tokio::time::sleep(Duration::from_millis(100)).await;

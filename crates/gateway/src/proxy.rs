@@ -53,6 +53,15 @@ fn is_passed(name: &HeaderName, list: &[&str]) -> bool {
     name.as_str().starts_with("mcp-") || list.contains(&name.as_str())
 }
 
+/// Whether the message says that the header is for the next hop alone (RFC 9110 §7.6.1).
+fn is_of_this_hop(name: &HeaderName, headers: &HeaderMap) -> bool {
+    let options =
+        headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    options
+        .flat_map(|value| value.split(','))
+        .any(|option| option.trim().eq_ignore_ascii_case(name.as_str()))
+}
+
 /// What a caller sends to a connector.
 pub struct ProxyRequest {
     /// `GET`, `POST` or `DELETE`.
@@ -185,7 +194,7 @@ fn upstream_headers(
 ) -> Result<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(16);
     for (name, value) in from {
-        if is_passed(name, FORWARDED) {
+        if is_passed(name, FORWARDED) && !is_of_this_hop(name, from) {
             headers.append(name, value.clone());
         }
     }
@@ -217,7 +226,7 @@ fn returned(
     *answer.status_mut() = parts.status;
     let headers = answer.headers_mut();
     for (name, value) in &parts.headers {
-        if is_passed(name, RETURNED) {
+        if is_passed(name, RETURNED) && !is_of_this_hop(name, &parts.headers) {
             headers.append(name, value.clone());
         }
     }
