@@ -54,6 +54,7 @@ test: prepare page ## All tests
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/clients.mjs --only inspector,sdk-1,sdk-2,ai-sdk
 	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/run.mjs
 	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/servers.mjs
+	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/eras.mjs --same
 
 .PHONY: interop
 interop: page ## Real servers and real clients from the registries, each with its table
@@ -73,6 +74,12 @@ conformance-server: page ## The suite's server scenarios, direct and through the
 	node tests/tools/prepare.mjs
 	$(CARGO) build --workspace --bins
 	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/servers.mjs
+
+.PHONY: conformance-eras
+conformance-eras: page ## The server scenarios through /mcp, of each wire in front of each other wire, with the table
+	node tests/tools/prepare.mjs
+	$(CARGO) build --workspace --bins
+	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/eras.mjs
 
 # Seconds for each target, and the targets.
 TIME ?= 600

@@ -3,7 +3,9 @@
  * front of the fixture server pinned to every other wire: what a client of one year sees of a server of another. Where
  * both speak the same, everything must be as it is direct.
  *
- *     node tests/conformance/eras.mjs [--wire 2025-11-25,…] [--upstream 2026-07-28,…] [--notes]
+ *     node tests/conformance/eras.mjs [--wire 2025-11-25,…] [--upstream 2026-07-28,…] [--same] [--notes]
+ *
+ * `--same` leaves out what speaks different wires.
  *
  * Ends with a table downstream × upstream, what is missing, and a line `N passed, N failed`; the exit code is not zero if
  * a scenario that passes direct does not pass where both sides speak the same.
@@ -47,8 +49,8 @@ function table(cells) {
   const upstreams = [...new Set(cells.map(({ upstream }) => upstream))];
   const wires = [...new Set(cells.map(({ wire }) => wire))];
   const cell = (wire, upstream) => {
-    const { of, missing } = cells.find((found) => found.wire === wire && found.upstream === upstream);
-    return `${of.length - missing.size}/${of.length}`;
+    const found = cells.find((one) => one.wire === wire && one.upstream === upstream);
+    return found ? `${found.of.length - found.missing.size}/${found.of.length}` : '';
   };
   const lines = wires.map((wire) => [wire, ...upstreams.map((upstream) => cell(wire, upstream))]);
   return aligned([['client \\ server', ...upstreams], ...lines]);
@@ -64,7 +66,8 @@ function missing(cells, withNotes) {
 }
 
 async function main() {
-  const options = { wire: { type: 'string' }, upstream: { type: 'string' }, notes: { type: 'boolean', default: false } };
+  const flag = { type: 'boolean', default: false };
+  const options = { wire: { type: 'string' }, upstream: { type: 'string' }, same: flag, notes: flag };
   const { values } = parseArgs({ options });
   const wires = values.wire?.split(',') ?? Object.keys(WIRES);
   const upstreams = values.upstream?.split(',') ?? Object.keys(WIRES);
@@ -78,7 +81,7 @@ async function main() {
     }
     for (const wire of wires) {
       const direct = await directOf(wire, fixture.ready.url);
-      for (const upstream of upstreams) cells.push(await cellOf(wire, upstream, direct, keyway));
+      for (const upstream of upstreams.filter((other) => !values.same || other === wire)) cells.push(await cellOf(wire, upstream, direct, keyway));
     }
   } finally {
     await keyway.stop();
