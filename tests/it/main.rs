@@ -21,6 +21,7 @@ mod hostile_answers;
 mod launch;
 mod machine_grants;
 mod model_apis;
+mod old_transport;
 mod personal_tokens;
 mod policy;
 mod probe;

@@ -5,6 +5,7 @@ mod answers;
 mod handshake;
 mod message;
 mod metadata;
+mod older;
 mod protection;
 mod script;
 mod stateless;
@@ -21,7 +22,7 @@ use axum::{
     body::Bytes,
     extract::State,
     response::{IntoResponse, Response},
-    routing::{any, get},
+    routing::{any, get, post},
 };
 use http::{HeaderMap, Method, StatusCode};
 use tokio::sync::broadcast;
@@ -66,6 +67,7 @@ struct Shared {
     script: Mutex<McpScript>,
     sessions: Mutex<HashSet<String>>,
     notifications: broadcast::Sender<String>,
+    streams: older::Streams,
     log: Log,
     judge: Judge,
     call_gate: Gate,
@@ -113,12 +115,14 @@ impl McpServer {
             script: Mutex::default(),
             sessions: Mutex::default(),
             notifications: broadcast::Sender::new(64),
+            streams: older::Streams::default(),
             log: Log::default(),
             judge: Judge::default(),
             call_gate: Gate::default(),
         });
         let router = Router::new()
             .route(ENDPOINT, any(endpoint))
+            .route(older::MESSAGES, post(older::post))
             .route(metadata::AT_PATH, get(metadata::at_path))
             .route(metadata::AT_ROOT, get(metadata::at_root))
             .route(metadata::AT_CUSTOM, get(metadata::at_custom))
@@ -173,6 +177,16 @@ impl McpServer {
         self.shared.sessions().clear();
     }
 
+    /// Ends every stream of the older transport: messages for it get 404.
+    pub fn end_streams(&self) {
+        self.shared.streams.end();
+    }
+
+    /// How many streams of the older transport are open.
+    pub fn open_streams(&self) -> usize {
+        self.shared.streams.open()
+    }
+
     /// How many sessions are open.
     pub fn open_sessions(&self) -> usize {
         self.shared.sessions().len()
@@ -197,6 +211,8 @@ async fn endpoint(
     };
     let eras = shared.script().eras;
     match method {
+        Method::GET if eras == Eras::Older => older::open(&shared),
+        _ if eras == Eras::Older => StatusCode::METHOD_NOT_ALLOWED.into_response(),
         Method::POST if stateless::speaks(&headers, &message) && eras.stateless() => {
             stateless::post(&shared, &headers, &message, user)
         }

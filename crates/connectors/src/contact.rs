@@ -1,6 +1,7 @@
 //! A real contact with an MCP server: which wire it speaks, whether it wants a sign-in, which tools it
 //! has. Every request is noted in a trace that holds no secrets.
 
+mod older;
 mod pages;
 
 use std::time::Duration;
@@ -82,6 +83,8 @@ pub struct Contact<'a> {
     upstream: &'a Upstream,
     url: &'a Url,
     time: Duration,
+    /// Whether `initialize` was refused the way servers of the older transport refuse it.
+    may_be_older: bool,
     /// Each request made, in order.
     pub trace: Vec<TraceStep>,
 }
@@ -92,7 +95,7 @@ type Step<T> = Result<T, Found>;
 impl<'a> Contact<'a> {
     /// A contact in which each exchange may take `time`.
     pub fn new(upstream: &'a Upstream, url: &'a Url, time: Duration) -> Self {
-        Self { upstream, url, time, trace: Vec::new() }
+        Self { upstream, url, time, may_be_older: false, trace: Vec::new() }
     }
 
     /// Makes the contact and ends the session it opened.
@@ -129,13 +132,19 @@ impl<'a> Contact<'a> {
                 None => self.handshake(HANDSHAKE_VERSION).await?,
             },
         };
-        connected.ok_or_else(not_mcp)
+        match connected {
+            Some(connected) => Ok(connected),
+            None => self.older_transport(approach).await?.ok_or_else(not_mcp),
+        }
+    }
+
+    async fn handshake(&mut self, version: &str) -> Step<Option<Connected>> {
+        self.initialize(Era::Handshake { version: None, session: None }, version).await
     }
 
     /// `initialize` and `notifications/initialized`. `None` where the server refused to be spoken to
-    /// this way (400, 404 or 405), so that the other wire is worth a try.
-    async fn handshake(&mut self, version: &str) -> Step<Option<Connected>> {
-        let fresh = Era::Handshake { version: None, session: None };
+    /// this way (400, 404 or 405), so that another wire is worth a try.
+    async fn initialize(&mut self, fresh: Era, version: &str) -> Step<Option<Connected>> {
         let mut call = Call::plain("initialize");
         // Tasks of the handshake wire are others than those of the extension.
         let capabilities = Capabilities { tasks: false, ..self.upstream.peer().capabilities() };
@@ -147,13 +156,17 @@ impl<'a> Contact<'a> {
         let session = answer.session.clone();
         let Some(Reply::Result(result)) = &answer.reply else {
             let other_wire = matches!(answer.status.as_u16(), 400 | 404 | 405);
+            self.may_be_older = other_wire && !older::is_modern(&answer);
             return if other_wire { Ok(None) } else { Err(unusable(&answer)) };
         };
         let Ok(initialized) = serde_json::from_str::<Initialized>(result.get()) else {
             return Err(not_mcp());
         };
         let version = Some(initialized.protocol_version.clone());
-        let era = Era::Handshake { version, session };
+        let era = match fresh {
+            Era::Channel { channel, .. } => Era::Channel { version, channel },
+            _ => Era::Handshake { version, session },
+        };
         let notified =
             self.upstream.notify(&era, "notifications/initialized", None, self.time).await;
         notified.map_err(failed)?;
@@ -197,14 +210,23 @@ impl<'a> Contact<'a> {
     fn note(&mut self, step: &'static str, sent: &Result<Answer, Failure>) {
         let (status, outcome, fault) = match sent {
             Ok(answer) => (Some(answer.status.as_u16()), describe(answer), fault(answer)),
-            Err(failure @ Failure::Blocked(_)) => (None, failure.to_string(), Some(Fault::Policy)),
-            Err(failure @ Failure::Broken(_)) => (None, failure.to_string(), Some(Fault::Server)),
-            Err(failure) => (None, failure.to_string(), Some(Fault::Network)),
+            Err(failure) => (None, failure.to_string(), Some(fault_of(failure))),
         };
         let rule = match step {
             "server/discover" => "MCP 2026-07-28, versioning",
             _ => "MCP 2025-11-25, lifecycle",
         };
+        self.push(step, status, outcome, rule, fault);
+    }
+
+    fn push(
+        &mut self,
+        step: &'static str,
+        status: Option<u16>,
+        outcome: String,
+        rule: &str,
+        fault: Option<Fault>,
+    ) {
         let url = without_query(self.url);
         self.trace.push(TraceStep { step, url, status, outcome, rule: rule.to_owned(), fault });
     }
@@ -247,11 +269,19 @@ fn fault(answer: &Answer) -> Option<Fault> {
     answer.status.is_server_error().then_some(Fault::Server)
 }
 
+fn fault_of(failure: &Failure) -> Fault {
+    match failure {
+        Failure::Blocked(_) => Fault::Policy,
+        Failure::Broken(_) | Failure::Outdated => Fault::Server,
+        _ => Fault::Network,
+    }
+}
+
 fn failed(failure: Failure) -> Found {
     match failure {
         Failure::Blocked(text) => Found::Blocked(text),
         Failure::Unreachable(_) | Failure::Timeout => Found::Unreachable(failure.to_string()),
-        Failure::Cancelled => Found::UpstreamError(failure.to_string()),
+        Failure::Cancelled | Failure::Outdated => Found::UpstreamError(failure.to_string()),
         Failure::Broken(text) => Found::UpstreamError(text),
     }
 }

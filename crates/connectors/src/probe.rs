@@ -106,7 +106,7 @@ impl ProbeReport {
     fn open(listing: Listing, trace: Vec<TraceStep>) -> Self {
         Self {
             era: Some(match listing.era {
-                Era::Handshake { .. } => "handshake",
+                Era::Handshake { .. } | Era::Channel { .. } => "handshake",
                 Era::Stateless { .. } => "stateless",
             }),
             protocol_version: listing.era.version().map(str::to_owned),

@@ -128,6 +128,11 @@ struct Envelope<'a> {
     method: Option<&'a str>,
 }
 
+/// Whether the body is a request with this method.
+pub(crate) fn calls(body: &Bytes, method: &str) -> bool {
+    serde_json::from_slice::<Envelope<'_>>(body).is_ok_and(|request| request.method == Some(method))
+}
+
 /// A request on the proxy that came to nothing.
 pub(crate) struct Refused<'a> {
     pub(crate) gateway: &'a Gateway,

@@ -241,9 +241,9 @@ impl<'a> Conversation<'a> {
         };
         match task {
             Task::Connect => Ok(Done::Connected(spoken)),
-            Task::List(list) => Ok(Done::Listed(contact.list(&spoken.era, list).await?)),
+            Task::List(list) => Ok(Done::Listed(all(&mut contact, &spoken, list).await?)),
             Task::Tools => {
-                let pages = contact.list(&spoken.era, List::Tools).await?;
+                let pages = all(&mut contact, &spoken, List::Tools).await?;
                 spoken.learn(&pages.items);
                 let (era, tools) = (spoken.era.clone(), pages.items.clone());
                 Ok(Done::Tools(Listing { era, server, tools }, pages))
@@ -289,7 +289,7 @@ impl<'a> Conversation<'a> {
         self.follow_log_level(spoken).await?;
         match self.ask(spoken, wanted).await {
             Err(Trouble::HeadersMissing) => {
-                spoken.learn(&contact.list(&spoken.era, List::Tools).await?.items);
+                spoken.learn(&all(contact, spoken, List::Tools).await?.items);
                 self.ask(spoken, wanted).await
             }
             done => done,
@@ -359,6 +359,15 @@ impl<'a> Conversation<'a> {
     }
 }
 
+/// All pages of a list, which may be asked for again on a new conversation whatever became of this one.
+async fn all(contact: &mut Contact<'_>, spoken: &Spoken, list: List) -> Result<Pages, Trouble> {
+    let listed = contact.list(&spoken.era, list).await;
+    listed.map_err(|found| match found {
+        Found::UpstreamError(_) if spoken.era.has_ended() => Trouble::Outdated,
+        found => found.into(),
+    })
+}
+
 fn read(era: &Era, answer: Answer) -> Result<Done, Trouble> {
     let Answer { status, challenge, reply, .. } = answer;
     match (status, reply) {
@@ -399,6 +408,7 @@ impl From<Failure> for Trouble {
             Failure::Blocked(text) => Self::Other(Found::Blocked(text)),
             Failure::Unreachable(_) => Self::Other(Found::Unreachable(failure.to_string())),
             Failure::Timeout | Failure::Cancelled => Self::Timeout,
+            Failure::Outdated => Self::Outdated,
             Failure::Broken(text) => Self::Other(Found::UpstreamError(text)),
         }
     }

@@ -2,6 +2,8 @@
 //! hop-by-hop headers and the session id change hands; no body is decoded, unless a tool policy is to be
 //! held to.
 
+mod older;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -144,6 +146,9 @@ async fn attempt(
         _ => {}
     }
     health::note_answer(cx, &credential);
+    if older::answers_so(request, &response) {
+        older::check(gateway, caller, &credential).await?;
+    }
     let answer = returned(gateway, &credential, request, response)?;
     passage.filter(&credential.connector, answer).await
 }

@@ -147,6 +147,16 @@ async fn quirk_wire_09_four_refreshes_at_once_are_one() {
 }
 
 #[tokio::test]
+async fn quirk_24_a_server_that_only_speaks_the_transport_of_2024_is_used_all_the_same() {
+    let scene = Scene::new().await;
+    scene.mcp.script(|script| script.eras = Eras::Older);
+    scene.sign_in().await;
+    scene.assert_works().await;
+    let tested = scene.api.post("/api/v1/connectors/notes/test", json!({})).await.expect(200);
+    assert_eq!(tested["ok"], true, "{tested}");
+}
+
+#[tokio::test]
 async fn quirk_wire_10_servers_of_one_era_or_of_both() {
     for eras in [Eras::Handshake, Eras::Stateless, Eras::Both] {
         let scene = Scene::new().await;

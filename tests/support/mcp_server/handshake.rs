@@ -46,15 +46,7 @@ pub(super) fn post(
 }
 
 fn initialize(shared: &Shared, message: &Message) -> Response {
-    let asked = message.params.protocol_version.as_deref().unwrap_or(NEWEST);
-    let version = if VERSIONS.contains(&asked) { asked } else { NEWEST };
-    let members = format!(
-        r#""protocolVersion":"{version}","capabilities":{},"serverInfo":{},"instructions":"Be kind.","x-unknown":1"#,
-        answers::CAPABILITIES,
-        answers::SERVER_INFO,
-    );
-    let outcome = Outcome::Result(format!("{{{members}}}"));
-    let mut response = wire::respond(shared, message, outcome);
+    let mut response = wire::respond(shared, message, initialized(message));
     if shared.script().sessions {
         let id = format!("session-{}", random_text());
         let value = HeaderValue::from_str(&id).expect("hexadecimal digits are a header value");
@@ -62,6 +54,18 @@ fn initialize(shared: &Shared, message: &Message) -> Response {
         shared.sessions().insert(id);
     }
     response
+}
+
+/// The answer to `initialize`.
+pub(super) fn initialized(message: &Message) -> Outcome {
+    let asked = message.params.protocol_version.as_deref().unwrap_or(NEWEST);
+    let version = if VERSIONS.contains(&asked) { asked } else { NEWEST };
+    let members = format!(
+        r#""protocolVersion":"{version}","capabilities":{},"serverInfo":{},"instructions":"Be kind.","x-unknown":1"#,
+        answers::CAPABILITIES,
+        answers::SERVER_INFO,
+    );
+    Outcome::Result(format!("{{{members}}}"))
 }
 
 /// 400 without the session id that is needed, 404 for one that is not (any longer) known.

@@ -20,6 +20,8 @@ pub struct McpScript {
     pub sessions: bool,
     /// Status and JSON body of the answer to a request in a session that is not known.
     pub lost_session: (u16, &'static str),
+    /// The bytes with which a stream of the older transport begins, instead of the address of its own.
+    pub first_event: Option<String>,
     /// How requests are answered.
     pub answers: Answers,
     /// Whether a GET opens a stream of notifications; else it is 405.
@@ -79,6 +81,7 @@ impl Default for McpScript {
             eras: Eras::Both,
             sessions: true,
             lost_session: (404, ""),
+            first_event: None,
             answers: Answers::Json,
             listens: true,
             protected_methods: None,
@@ -119,15 +122,17 @@ pub enum Eras {
     Stateless,
     /// All of them.
     Both,
+    /// 2024-11-05 over HTTP with SSE only, with `POST` refused at the endpoint.
+    Older,
 }
 
 impl Eras {
     pub(super) fn handshake(self) -> bool {
-        self != Self::Stateless
+        matches!(self, Self::Handshake | Self::Both)
     }
 
     pub(super) fn stateless(self) -> bool {
-        self != Self::Handshake
+        matches!(self, Self::Stateless | Self::Both)
     }
 }
 

@@ -36,7 +36,8 @@ pub(super) fn event(message: &str) -> Bytes {
     Bytes::from(format!("event: message\ndata: {message}\n\n"))
 }
 
-fn text(message: &Message, outcome: Outcome) -> (StatusCode, String) {
+/// The status and the message of an answer.
+pub(super) fn text(message: &Message, outcome: Outcome) -> (StatusCode, String) {
     match outcome {
         Outcome::Result(result) | Outcome::Slow { result, .. } => {
             (StatusCode::OK, envelope(message, &format!(r#""result":{result}"#)))

@@ -22,11 +22,10 @@ use super::{
     bearer_challenge,
     headers::{self, LAST_EVENT_ID, SESSION_ID},
     message::{self, Incoming, incoming},
+    messages::Messages,
     method_not_found,
     outgoing::Outgoing,
-    raw,
-    sse::Events,
-    unwritable,
+    raw, unwritable,
 };
 use crate::{
     dpop::{self, Prover},
@@ -34,7 +33,6 @@ use crate::{
 };
 
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
-const LARGEST_EVENT: usize = 4 * 1024 * 1024;
 const LONGEST_SESSION_ID: usize = 1024;
 /// After how long without an answer the server is listened to for questions on a stream of its own.
 const LISTEN_AFTER: Duration = Duration::from_millis(100);
@@ -64,12 +62,12 @@ pub struct Upstream {
 
 /// One request under way.
 #[derive(Clone, Copy)]
-struct Request<'a> {
-    era: &'a Era,
-    method: &'a str,
-    id: u64,
+pub(super) struct Request<'a> {
+    pub(super) era: &'a Era,
+    pub(super) method: &'a str,
+    pub(super) id: u64,
     outgoing: &'a Outgoing,
-    patience: Patience,
+    pub(super) patience: Patience,
     /// Whether its answer can come here.
     awaits: bool,
 }
@@ -100,6 +98,16 @@ impl Upstream {
         &*self.peer
     }
 
+    /// The server's address.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The same server at another address of its, with nobody behind the requests.
+    pub(super) fn with_nobody_at(&self, url: Url) -> Self {
+        Self { url, peer: Arc::new(Nobody(Elicitation::Decline)), ..self.clone() }
+    }
+
     /// Sends a request and waits for its answer. Where nobody waits any more, the server is told so.
     pub async fn request(
         &self,
@@ -121,8 +129,12 @@ impl Upstream {
             if self.listens_first(&request) {
                 let _ = tokio::time::timeout(LISTEN_PATIENCE, is_open).await;
             }
-            let sent = tokio::time::timeout(patience.silence, self.post(headers, body)).await;
-            self.read(&request, sent.map_err(|_| Failure::Timeout)??).await
+            match era {
+                Era::Channel { channel, .. } => {
+                    self.exchange_over(channel, &request, headers, body).await
+                }
+                _ => self.exchange(&request, headers, body).await,
+            }
         };
         let answered = async {
             tokio::select! {
@@ -137,6 +149,18 @@ impl Upstream {
         tokio::time::timeout(patience.total, answered).await.map_err(|_| Failure::Timeout)?
     }
 
+    /// Posts a request and reads what is answered to the POST.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request<'_>,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer, Failure> {
+        let posted = self.post(request.era, headers, body);
+        let sent = tokio::time::timeout(request.patience.silence, posted).await;
+        self.read(request, sent.map_err(|_| Failure::Timeout)??).await
+    }
+
     /// Sends a notification; what the server says to it does not matter.
     pub async fn notify(
         &self,
@@ -148,61 +172,81 @@ impl Upstream {
         let mut headers = self.credentials.clone();
         headers::of_post(era, method, None, &mut headers)?;
         let body = message::outgoing(None, method, params).map_err(unwritable)?;
-        let sent = tokio::time::timeout(time, self.post(headers, body)).await;
+        let sent = tokio::time::timeout(time, self.post(era, headers, body)).await;
         sent.map_err(|_| Failure::Timeout)?.map(drop)
     }
 
     /// Ends the session, if there is one; a server that does not let itself be told so is left alone.
     pub async fn end_session(&self, era: &Era, time: Duration) {
+        if let Era::Channel { channel, .. } = era {
+            channel.end();
+        }
         let Era::Handshake { session: Some(_), .. } = era else { return };
         let mut headers = self.credentials.clone();
         if headers::of_wire(era, &mut headers).is_ok() {
-            let ended = self.send(Method::DELETE, headers, Bytes::new());
+            let ended = self.send(Method::DELETE, &self.url, headers, Bytes::new());
             let _ = tokio::time::timeout(time, ended).await;
         }
     }
 
     /// Opens a stream of the server's on the handshake wire; `None` where it offers none.
     pub async fn stream(&self, era: &Era, last_id: Option<&str>) -> Result<Option<Body>, Failure> {
-        let mut headers = self.credentials.clone();
+        let mut headers = HeaderMap::new();
         headers::of_wire(era, &mut headers)?;
-        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         if let Some(last_id) = last_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(LAST_EVENT_ID, last_id);
         }
-        let response = self.send(Method::GET, headers, Bytes::new()).await?;
-        let streams = response.status() == StatusCode::OK && is_event_stream(response.headers());
-        Ok(streams.then(|| response.into_body()))
+        let response = self.get(headers).await?;
+        Ok(is_stream(&response).then(|| response.into_body()))
+    }
+
+    /// Asks for an event stream.
+    pub(super) async fn get(&self, more: HeaderMap) -> Result<http::Response<Body>, Failure> {
+        let mut headers = self.credentials.clone();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.extend(more);
+        self.send(Method::GET, &self.url, headers, Bytes::new()).await
     }
 
     /// Hears what the server tells of its own accord on the handshake wire, until it ends. `false` where
     /// it offers no stream for that.
     pub async fn hear(&self, era: &Era) -> Result<bool, Failure> {
-        let stream = self.stream(era, None).await;
+        let messages = match era {
+            Era::Channel { channel, .. } => {
+                channel.wait(0, false).map(Messages::OnChannel).map(Some)
+            }
+            _ => self.stream(era, None).await.map(|body| body.map(Messages::of_body)),
+        };
         self.peer.listening();
-        let Some(body) = stream? else { return Ok(false) };
+        let Some(mut messages) = messages? else { return Ok(false) };
         let outgoing = Outgoing::default();
         let patience = Patience::from(LONGEST_STREAM);
         let request =
             Request { era, method: "", id: 0, outgoing: &outgoing, patience, awaits: false };
-        self.events_until_answer(&request, body, &mut Events::default()).await.map(|_| true)
+        self.messages_until_answer(&request, &mut messages).await.map(|_| true)
     }
 
     async fn post(
         &self,
+        era: &Era,
         headers: HeaderMap,
         body: Vec<u8>,
     ) -> Result<http::Response<Body>, Failure> {
-        self.send(Method::POST, headers, body.into()).await
+        let url = match era {
+            Era::Channel { channel, .. } => channel.endpoint(),
+            _ => &self.url,
+        };
+        self.send(Method::POST, url, headers, body.into()).await
     }
 
     async fn send(
         &self,
         method: Method,
+        url: &Url,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<http::Response<Body>, Failure> {
-        let (prover, url) = (self.prover.as_deref(), self.url.clone());
+        let (prover, url) = (self.prover.as_deref(), url.clone());
         Ok(dpop::open_url(&self.client, prover, method, url, headers, body).await?)
     }
 
@@ -234,40 +278,37 @@ impl Upstream {
 
     /// Reads events until the answer comes. A stream of the handshake wire that ends before that is
     /// resumed where it broke off (MCP 2025-11-25, resumability).
-    async fn read_events(&self, request: &Request<'_>, mut body: Body) -> Result<Reply, Failure> {
-        let mut events = Events::default();
+    async fn read_events(&self, request: &Request<'_>, body: Body) -> Result<Reply, Failure> {
+        let mut messages = Messages::of_body(body);
         for _ in 0..MOST_RESUMES {
-            if let Some(reply) = self.events_until_answer(request, body, &mut events).await? {
+            if let Some(reply) = self.messages_until_answer(request, &mut messages).await? {
                 return Ok(reply);
             }
-            let last_id = events.last_id().filter(|_| !request.era.is_stateless());
+            let last_id = messages.last_id().filter(|_| !request.era.is_stateless());
             let Some(last_id) = last_id.map(str::to_owned) else { break };
-            tokio::time::sleep(events.retry().unwrap_or(RESUME_AFTER).min(LONGEST_RESUME)).await;
+            tokio::time::sleep(messages.retry().unwrap_or(RESUME_AFTER).min(LONGEST_RESUME)).await;
             let Some(resumed) = self.stream(request.era, Some(&last_id)).await? else { break };
-            events.resume();
-            body = resumed;
+            messages.resume(resumed);
         }
         Err(Failure::Broken("the stream ended without an answer".into()))
     }
 
     /// `None` where the stream ended first. Questions are answered while more events come; as long as one
     /// is open, the server may be silent.
-    async fn events_until_answer(
+    pub(super) async fn messages_until_answer(
         &self,
         request: &Request<'_>,
-        body: Body,
-        events: &mut Events,
+        messages: &mut Messages,
     ) -> Result<Option<Reply>, Failure> {
-        let mut chunks = http_body_util::BodyDataStream::new(body);
         let mut answering = FuturesUnordered::new();
         loop {
             let is_asking = !answering.is_empty();
             tokio::select! {
                 Some(answered) = answering.next(), if is_asking => answered?,
-                chunk = chunks.next() => {
-                    let Some(Ok(chunk)) = chunk else { break };
-                    for event in events.push(&chunk) {
-                        match incoming(&event, request.id) {
+                came = messages.next() => {
+                    let Some(came) = came? else { break };
+                    for message in came {
+                        match incoming(&message, request.id) {
                             Some(Incoming::Answer(reply)) if request.awaits => {
                                 return Ok(Some(reply));
                             }
@@ -279,9 +320,6 @@ impl Upstream {
                             }
                             _ => {}
                         }
-                    }
-                    if events.held() > LARGEST_EVENT {
-                        return Err(Failure::Broken("an event is larger than 4 MiB".into()));
                     }
                 }
                 () = tokio::time::sleep(request.patience.silence), if !is_asking => {
@@ -310,9 +348,9 @@ impl Upstream {
             let stream = self.stream(request.era, None).await;
             let _ = opened.send(());
             if let Ok(Some(body)) = stream {
-                let mut events = Events::default();
                 let request = Request { patience: LONGEST.into(), awaits: false, ..*request };
-                let _ = self.events_until_answer(&request, body, &mut events).await;
+                let mut messages = Messages::of_body(body);
+                let _ = self.messages_until_answer(&request, &mut messages).await;
             }
         }
         std::future::pending().await
@@ -323,7 +361,7 @@ impl Upstream {
     }
 
     /// Answers a request of the server's on the handshake wire; the other wire has none.
-    async fn respond(
+    pub(super) async fn respond(
         &self,
         era: &Era,
         id: String,
@@ -345,7 +383,7 @@ impl Upstream {
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},{outcome}}}"#);
         let mut headers = self.credentials.clone();
         headers::of_post(era, &method, None, &mut headers)?;
-        self.post(headers, body.into_bytes()).await.map(drop)
+        self.post(era, headers, body.into_bytes()).await.map(drop)
     }
 
     fn may_ask(&self, method: &str, params: &RawValue) -> bool {
@@ -374,6 +412,11 @@ fn may_be_asked(request: &Request<'_>) -> bool {
 fn content_type(headers: &HeaderMap) -> String {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     kind.unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Whether an answer to a GET is the stream that was asked for.
+pub(super) fn is_stream(response: &http::Response<Body>) -> bool {
+    response.status() == StatusCode::OK && is_event_stream(response.headers())
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -115,6 +115,30 @@ pub(super) fn incoming(text: &[u8], id: u64) -> Option<Incoming> {
     }
 }
 
+/// Whom a message is for, where several wait on one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Addressee {
+    /// Who waits for the answer to this request.
+    Waiting(u64),
+    /// It is an error that does not say what it answers.
+    Anybody,
+    /// Who can answer a question.
+    Asked,
+    /// All: it is a notification.
+    Everybody,
+}
+
+/// Reads whom a message is for; `None` where it is for nobody here, or no JSON-RPC message.
+pub(super) fn addressee(text: &[u8]) -> Option<Addressee> {
+    let envelope: Envelope<'_> = serde_json::from_slice(text).ok()?;
+    match (envelope.method, envelope.id) {
+        (Some(_), Some(_)) => Some(Addressee::Asked),
+        (Some(_), None) => Some(Addressee::Everybody),
+        (None, Some(id)) if id.get() != "null" => id.get().parse().ok().map(Addressee::Waiting),
+        (None, _) => envelope.error.map(|_| Addressee::Anybody),
+    }
+}
+
 fn nothing() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).unwrap_or_default()
 }

@@ -2,17 +2,19 @@
 //! back. Knows no OAuth and keeps no session; whoever calls decides what an answer means.
 
 mod capabilities;
+mod channel;
 mod elicitation;
 mod exchange;
 mod headers;
 mod message;
+mod messages;
 mod object;
 mod outgoing;
 mod parameters;
 mod peer;
 mod sse;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use keyway_oauth::{
@@ -25,6 +27,7 @@ use thiserror::Error;
 
 pub use self::{
     capabilities::{Capabilities, Elicitations, Sampling, TASKS},
+    channel::{Channel, Opening},
     elicitation::Elicitation,
     exchange::Upstream,
     headers::{decoded, encoded},
@@ -73,7 +76,7 @@ impl From<Duration> for Patience {
 }
 
 /// How a server is spoken to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Era {
     /// With a handshake (2024-11-05 … 2025-11-25).
     Handshake {
@@ -81,6 +84,13 @@ pub enum Era {
         version: Option<String>,
         /// The session the server opened, if it opens any.
         session: Option<String>,
+    },
+    /// With a handshake over HTTP with SSE, the transport of 2024-11-05.
+    Channel {
+        /// The negotiated version; `None` while it is being negotiated.
+        version: Option<String>,
+        /// The open stream, which ends when nobody holds it any more.
+        channel: Arc<Channel>,
     },
     /// Without (2026-07-28): every request carries version and capabilities.
     Stateless {
@@ -98,9 +108,14 @@ impl Era {
     /// The version spoken, once it is known.
     pub fn version(&self) -> Option<&str> {
         match self {
-            Self::Handshake { version, .. } => version.as_deref(),
+            Self::Handshake { version, .. } | Self::Channel { version, .. } => version.as_deref(),
             Self::Stateless { version } => Some(version),
         }
+    }
+
+    /// Whether what was negotiated is over, so that it has to be negotiated anew.
+    pub fn has_ended(&self) -> bool {
+        matches!(self, Self::Channel { channel, .. } if channel.has_ended())
     }
 }
 
@@ -136,6 +151,13 @@ pub struct Answer {
     pub reply: Option<Reply>,
 }
 
+impl Answer {
+    /// An answer that did not come by way of a POST.
+    fn of(reply: Reply) -> Self {
+        Self { status: StatusCode::OK, challenge: None, session: None, reply: Some(reply) }
+    }
+}
+
 /// Why nothing usable came back.
 #[derive(Clone, Debug, Error)]
 pub enum Failure {
@@ -151,6 +173,9 @@ pub enum Failure {
     /// Nobody waits for the answer any more.
     #[error("the request was cancelled")]
     Cancelled,
+    /// What was negotiated is over; the server did nothing, and it is worth negotiating anew.
+    #[error("the server has ended the conversation; try again")]
+    Outdated,
     /// The connection broke, or what came is not what the protocol asks for.
     #[error("{0}")]
     Broken(String),

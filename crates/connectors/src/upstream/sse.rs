@@ -1,15 +1,25 @@
-//! Server-sent events, as far as MCP uses them: each event's data, the id to resume from, the time to
-//! wait before that.
+//! Server-sent events, as far as MCP uses them: each event's name and data, the id to resume from, the
+//! time to wait before that.
 
 use std::time::Duration;
 
 /// The longest id of an event that is remembered, in bytes.
 const LONGEST_ID: usize = 1024;
 
+/// One event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Event {
+    /// Its name; empty where it has none, which means `message`.
+    pub(super) name: Vec<u8>,
+    /// Its data.
+    pub(super) data: Vec<u8>,
+}
+
 /// Splits a stream of bytes into events (WHATWG HTML §9.2.6).
 #[derive(Default)]
 pub struct Events {
     line: Vec<u8>,
+    name: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
     after_carriage_return: bool,
@@ -20,6 +30,11 @@ pub struct Events {
 impl Events {
     /// Takes the next bytes and gives the data of the events they complete.
     pub fn push(&mut self, chunk: &[u8]) -> Vec<Vec<u8>> {
+        self.push_named(chunk).into_iter().map(|event| event.data).collect()
+    }
+
+    /// As [`Self::push`], with the events' names.
+    pub(super) fn push_named(&mut self, chunk: &[u8]) -> Vec<Event> {
         let mut complete = Vec::new();
         for &byte in chunk {
             let line_feed_of_pair = self.after_carriage_return && byte == b'\n';
@@ -35,7 +50,7 @@ impl Events {
 
     /// How many bytes of an unfinished event are held.
     pub fn held(&self) -> usize {
-        self.line.len() + self.data.len()
+        self.line.len() + self.name.len() + self.data.len()
     }
 
     /// The id of the last event that had one: where to resume.
@@ -51,16 +66,18 @@ impl Events {
     /// Forgets what is unfinished, for a stream that goes on where another broke off.
     pub fn resume(&mut self) {
         self.line.clear();
+        self.name.clear();
         self.data.clear();
         (self.has_data, self.after_carriage_return) = (false, false);
     }
 
-    fn end_line(&mut self) -> Option<Vec<u8>> {
+    fn end_line(&mut self) -> Option<Event> {
         let line = std::mem::take(&mut self.line);
         if line.is_empty() {
             let complete = std::mem::take(&mut self.has_data);
+            let name = std::mem::take(&mut self.name);
             let data = std::mem::take(&mut self.data);
-            return complete.then_some(data);
+            return complete.then_some(Event { name, data });
         }
         let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line);
         let (field, value) = match line.iter().position(|&byte| byte == b':') {
@@ -80,6 +97,7 @@ impl Events {
                 self.data.extend_from_slice(value);
                 self.has_data = true;
             }
+            b"event" => value.clone_into(&mut self.name),
             b"id" if value.len() <= LONGEST_ID && !value.contains(&0) => {
                 self.last_id = std::str::from_utf8(value).ok().map(str::to_owned);
             }
@@ -120,6 +138,14 @@ mod tests {
             data.extend(parser.push(b));
             assert_eq!(data, [b"{\"\xc3\xa9\":1}".to_vec(), b"2".to_vec()]);
         }
+    }
+
+    #[test]
+    fn an_event_has_the_name_that_it_was_given_and_the_next_one_has_not() {
+        let mut events = Events::default();
+        let named = events.push_named(b"event: endpoint\ndata: /a\n\nevent: lost\n\ndata: b\n\n");
+        let event = |name: &str, data: &str| Event { name: name.into(), data: data.into() };
+        assert_eq!(named, [event("endpoint", "/a"), event("", "b")]);
     }
 
     #[test]
