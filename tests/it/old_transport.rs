@@ -44,7 +44,8 @@ async fn probe(api: &Api, url: &str) -> Value {
 
 fn outcomes(report: &Value) -> String {
     let steps = report["trace"].as_array().cloned().unwrap_or_default();
-    steps.iter().map(|step| format!("{}: {}\n", step["step"], step["outcome"])).collect()
+    let told = steps.iter().map(|step| format!("{}: {}", step["step"], step["outcome"]));
+    told.collect::<Vec<_>>().join("\n")
 }
 
 fn streams_opened(server: &McpServer) -> usize {
@@ -65,7 +66,8 @@ async fn a_probe_finds_it_last_of_all_and_says_so() {
     assert!(outcomes(&report).contains("older HTTP+SSE transport"), "{}", outcomes(&report));
     let requests = server.log().requests();
     let stream = requests.iter().position(|request| request.method == "GET").unwrap();
-    let before: Vec<_> = requests[..stream].iter().map(|request| request.rpc_method()).collect();
+    let before: Vec<_> =
+        requests[..stream].iter().map(keyway_tests::log::Recorded::rpc_method).collect();
     assert_eq!(before, ["initialize", "server/discover"]);
     until("the stream is closed", || async { server.open_streams() == 0 }).await;
 }
