@@ -71,7 +71,7 @@ macro_rules! column {
 }
 
 /// Every sealed column but that of the registrations, which have no id. A new one is to be added here.
-const COLUMNS: [Sealed; 12] = [
+const COLUMNS: [Sealed; 13] = [
     column!("connectors", "client_secret", "id", "''"),
     column!("connector_headers", "value", "connector_id", "name_key"),
     column!("connector_secrets", "value", "connector_id", "name"),
@@ -81,6 +81,7 @@ const COLUMNS: [Sealed; 12] = [
     column!("grants", "access_token", "connector_id", "''"),
     column!("grants", "refresh_token", "connector_id", "''"),
     column!("grants", "dpop_key", "connector_id", "''"),
+    column!("approvals", "arguments", "id", "''"),
     column!("revocations", "client_secret", "id", "''"),
     column!("revocations", "access_token", "id", "''"),
     column!("revocations", "refresh_token", "id", "''"),

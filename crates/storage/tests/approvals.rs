@@ -12,7 +12,8 @@ use crate::bench::{Bench, ana, bob, on_both};
 
 const WAIT: Duration = Duration::from_secs(900);
 
-fn call(connector: &Connector) -> ApprovedCall {
+/// A call of one of the connector's tools.
+pub(crate) fn call(connector: &Connector) -> ApprovedCall {
     ApprovedCall {
         user_id: connector.user_id.clone(),
         connector_id: connector.id,
@@ -23,7 +24,12 @@ fn call(connector: &Connector) -> ApprovedCall {
     }
 }
 
-async fn stand(bench: &Bench, call: &ApprovedCall, named: Option<ApprovalId>) -> Standing {
+/// How the call stands; it waits from now on where nobody decided about it.
+pub(crate) async fn stand(
+    bench: &Bench,
+    call: &ApprovedCall,
+    named: Option<ApprovalId>,
+) -> Standing {
     let now = bench.options.clock.now();
     let asked = AskedCall {
         call,

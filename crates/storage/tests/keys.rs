@@ -6,7 +6,10 @@ use keyway_model::{AuthType, Connector, ConnectorKey, ConnectorState, GrantSecre
 use keyway_storage::{Database, Error, KeyRing, Options, RegistrationScope, Resealed};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::bench::{Bench, ana, bob, client, on_both};
+use crate::{
+    approvals::{call, stand},
+    bench::{Bench, ana, bob, client, on_both},
+};
 
 fn key(seed: u64, id: &str) -> String {
     let text = KeyRing::generate(&Random::seeded(seed));
@@ -28,6 +31,7 @@ async fn fill_every_column(bench: &Bench) -> Connector {
         assert!(database.save_registration(&scope, &client()).await.unwrap());
     }
     database.queue_revocation(&grant, &connector.url).await.unwrap();
+    stand(bench, &call(&connector), None).await;
     connector
 }
 
@@ -74,6 +78,8 @@ on_both! {
         assert_eq!(both.reseal().await.unwrap(), Resealed::default());
         let new = with_keys(bench, &key(11, "new")).await;
         new.check_keys().await.unwrap();
+        let waiting = new.waiting_approvals(&ana(), bench.options.clock.now()).await.unwrap();
+        assert_eq!(waiting[0].arguments.expose_secret(), r#"{"canary":1}"#);
         let grant = new.grant(&ana(), connector.id).await.unwrap().unwrap();
         assert_eq!(grant.dpop_key.unwrap().expose_secret(), "canary-dpop-key");
         assert_eq!(grant.client.client_secret.unwrap().expose_secret(), "canary-client-secret");
