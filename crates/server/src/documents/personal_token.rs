@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 /// A personal token to be made.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewPersonalToken {
     /// What it is for, in the user's words.
     pub(crate) name: String,
