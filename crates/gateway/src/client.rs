@@ -381,7 +381,13 @@ fn read(era: &Era, answer: Answer) -> Result<Done, Trouble> {
         (_, Some(Reply::Error(error))) if error.code == HEADER_MISMATCH && era.is_stateless() => {
             Err(Trouble::HeadersMissing)
         }
-        (_, Some(Reply::Result(result))) => Ok(Done::Answered(result)),
+        (_, Some(Reply::Result(result))) if result.get().starts_with('{') => {
+            Ok(Done::Answered(result))
+        }
+        (_, Some(Reply::Result(_))) => {
+            let words = "the server's result is no object";
+            Err(Trouble::Other(Found::UpstreamError(words.to_owned())))
+        }
         (_, Some(Reply::Error(error))) => {
             let words: String =
                 error.message.chars().filter(|c| !c.is_control()).take(500).collect();

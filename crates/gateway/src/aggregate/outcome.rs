@@ -100,7 +100,11 @@ impl Trouble<'_> {
             Error::Cancelled => Err(Refusal::new(StatusCode::OK, CANCELLED, error.to_string())),
             Error::StateForged => Err(Refusal::params(error.to_string())),
             Error::ToolNotFound | Error::Connectors(UseCaseError::NotFound) => {
-                Err(Refusal::params("there is no such thing at any connector; list again"))
+                let of_resource = self.request.method.starts_with("resources/");
+                let own_code = of_resource && !self.client.is_stateless();
+                let code = if own_code { RESOURCE_NOT_FOUND } else { INVALID_PARAMS };
+                let words = "there is no such thing at any connector; list again";
+                Err(Refusal::new(StatusCode::OK, code, words))
             }
             error => self.failed(&error),
         }
@@ -130,39 +134,55 @@ impl Trouble<'_> {
             INVALID_PARAMS if !stateless && of_resource => RESOURCE_NOT_FOUND,
             code => code,
         };
-        if error.code == URL_ELICITATION_REQUIRED && stateless {
-            return match self.addresses_to_open(caller, address, &error) {
-                Some(result) => Ok(result),
-                None => self.tool_error(&error.message, &json!({ "code": "upstream_error" })),
+        if error.code == URL_ELICITATION_REQUIRED {
+            let Some(wanted) = self.addresses_to_open(&error) else {
+                return self.not_opened(&error.message);
             };
+            if stateless {
+                let asked = self.ask_to_open(caller, address, &wanted);
+                return asked.map_or_else(|| self.not_opened(&error.message), Ok);
+            }
         }
         Err(Refusal { status: status_of(error.code), error })
     }
 
+    /// A server wants something opened that this client does not open, or nobody should.
+    fn not_opened(&self, words: &str) -> Result<Box<RawValue>, Refusal> {
+        let data = json!({ "code": "upstream_error" });
+        if self.request.method == "tools/call" {
+            return self.tool_error(words, &data);
+        }
+        Err(Refusal::new(StatusCode::OK, INTERNAL_ERROR, words).with(&data))
+    }
+
+    /// The addresses that a server wants opened, where the client opens them and they are safe to open.
+    fn addresses_to_open(&self, error: &RpcError) -> Option<Vec<Value>> {
+        let data: Value = serde_json::from_str(error.data.as_ref()?.get()).ok()?;
+        let wanted = data["elicitations"].as_array().filter(|wanted| !wanted.is_empty())?;
+        let capabilities = self.client.capabilities;
+        let admitted = |params| capabilities.admit("elicitation/create", params);
+        wanted.iter().all(admitted).then(|| wanted.clone())
+    }
+
     /// Addresses that a server of the handshake wire wants opened, in the form of the other.
-    fn addresses_to_open(
+    fn ask_to_open(
         &self,
         caller: &Caller,
         address: &str,
-        error: &RpcError,
+        wanted: &[Value],
     ) -> Option<Box<RawValue>> {
-        let data: Value = serde_json::from_str(error.data.as_ref()?.get()).ok()?;
-        let wanted = data["elicitations"].as_array()?;
         let mut requests = serde_json::Map::new();
         for (number, params) in wanted.iter().enumerate() {
-            if !self.client.capabilities.admit("elicitation/create", params) {
-                return None;
-            }
             let mut params = params.clone();
             params.as_object_mut()?.remove("elicitationId");
             let request = json!({ "method": "elicitation/create", "params": params });
             requests.insert(format!("open-{number}"), request);
         }
         let state = self.seal(caller, address, &State::Again)?;
-        let result = json!({
+        raw(&json!({
             "resultType": "input_required", "inputRequests": requests, "requestState": state,
-        });
-        raw(&result).ok().filter(|_| !wanted.is_empty())
+        }))
+        .ok()
     }
 
     fn seal(&self, caller: &Caller, address: &str, state: &State) -> Option<String> {

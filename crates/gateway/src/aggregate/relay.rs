@@ -1,19 +1,20 @@
 //! A request of a client's while a server works on it. The work goes on by itself; what the server tells
 //! and asks meanwhile, and the result, are handed over as they come.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use keyway_connectors::{
     access_token::Gate,
+    contact::List,
     upstream::{Answered, Capabilities, Peer, RawObject, method_not_found},
 };
-use keyway_model::{Caller, ConnectorKey};
+use keyway_model::{Caller, ConnectorId, ConnectorKey};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{client::Client, rounds};
+use super::{client::Client, listening::changed_lists, rounds};
 use crate::{
     client::{Done, Task, Wanted, perform},
     error::{Error, Result},
@@ -70,6 +71,7 @@ pub(super) fn begin(gateway: &Gateway, caller: &Caller, client: &Client, ask: As
         events: events.clone(),
         capabilities: client.capabilities,
         log_level: client.log_level.clone(),
+        changed: Mutex::default(),
         stopped,
     });
     let answers_rounds = !client.is_stateless();
@@ -98,7 +100,10 @@ pub(super) async fn put(
     let (method, params, name) = (ask.method.as_str(), ask.params.clone(), ask.name.as_deref());
     let wanted = Wanted { method, params, name, admission };
     let task = Task::Ask(&wanted);
-    match perform(gateway, caller, &ask.connector, Gate::Call, &peer, task).await?.0 {
+    let (done, credential) =
+        perform(gateway, caller, &ask.connector, Gate::Call, &peer, task).await?;
+    relay.note_changes(gateway, credential.connector.id);
+    match done {
         Done::Answered(result) => Ok(result),
         _ => Err(Error::ToolNotFound),
     }
@@ -109,7 +114,21 @@ pub(super) struct Relay {
     events: mpsc::Sender<Event>,
     capabilities: Capabilities,
     log_level: Option<String>,
+    /// The lists that the server says have changed.
+    changed: Mutex<Vec<List>>,
     stopped: CancellationToken,
+}
+
+impl Relay {
+    /// Takes note of what the server says of its lists while it works: a client that lists after its call
+    /// sees what the call changed.
+    fn note_changes(&self, gateway: &Gateway, connector: ConnectorId) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        for list in changed.drain(..) {
+            gateway.catalogue.changed(connector, list, gateway.cx.clock.now());
+            gateway.listening.tell_changed(connector, list);
+        }
+    }
 }
 
 impl Peer for Relay {
@@ -118,6 +137,12 @@ impl Peer for Relay {
     }
 
     fn notified(&self, method: &str, params: Option<&RawValue>) {
+        for list in changed_lists(method) {
+            let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+            if !changed.contains(list) {
+                changed.push(*list);
+            }
+        }
         let told = Event::Told(method.to_owned(), params.map(ToOwned::to_owned));
         let _ = self.events.try_send(told);
     }

@@ -185,12 +185,16 @@ impl Door<'_> {
 
     /// Several messages at once, which only one version has; the answers come together.
     async fn batch(&self, messages: Vec<Message>) -> Result<Response> {
+        let one_at_a_time = || {
+            let refusal = Refusal::bad(INVALID_REQUEST, "send one message at a time");
+            answer::refused(None, &refusal)
+        };
+        if version_header(self.headers).is_some_and(|version| version >= STATELESS_VERSION) {
+            return Ok(one_at_a_time());
+        }
         let session = match self.session()? {
             Ok(session) if session.version == BATCH_VERSION => session,
-            Ok(_) => {
-                let refusal = Refusal::bad(INVALID_REQUEST, "send one message at a time");
-                return Ok(answer::refused(None, &refusal));
-            }
+            Ok(_) => return Ok(one_at_a_time()),
             Err(refusal) => return Ok(answer::refused(None, &refusal)),
         };
         let (mut requests, mut told) = (Vec::new(), Vec::new());
