@@ -3,6 +3,7 @@
 
 mod accounts;
 mod activity;
+mod aggregate;
 mod callback;
 mod callback_forgeries;
 mod catalog;

@@ -42,6 +42,11 @@ impl Gate {
         assert!(matches!(outcome, Ok(Ok(_))), "fewer than {count} requests came to the gate");
     }
 
+    /// How many requests stand at the gate.
+    pub fn standing(&self) -> usize {
+        self.0.borrow().waiting
+    }
+
     /// What a scripted server calls: returns at once while the gate is open.
     pub(crate) async fn pass(&self) {
         let mut states = self.0.subscribe();

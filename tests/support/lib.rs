@@ -30,3 +30,4 @@ pub mod serving;
 pub mod settings;
 pub mod tls;
 pub mod until;
+pub mod wire_client;

@@ -68,6 +68,8 @@ struct Shared {
     sessions: Mutex<HashSet<String>>,
     notifications: broadcast::Sender<String>,
     streams: older::Streams,
+    /// What clients answered to questions, raw.
+    answered: broadcast::Sender<String>,
     log: Log,
     judge: Judge,
     call_gate: Gate,
@@ -116,6 +118,7 @@ impl McpServer {
             sessions: Mutex::default(),
             notifications: broadcast::Sender::new(64),
             streams: older::Streams::default(),
+            answered: broadcast::Sender::new(64),
             log: Log::default(),
             judge: Judge::default(),
             call_gate: Gate::default(),
@@ -161,13 +164,13 @@ impl McpServer {
         &self.shared.call_gate
     }
 
-    /// Sends a notification, as raw JSON-RPC text, to every open GET stream.
+    /// Sends a notification, as raw JSON-RPC text, to every open stream of such.
     pub fn notify(&self, message: &str) {
         // Without a listener there is nobody to tell.
         let _ = self.shared.notifications.send(message.to_owned());
     }
 
-    /// How many GET streams are open.
+    /// How many streams of notifications are open.
     pub fn listeners(&self) -> usize {
         self.shared.notifications.receiver_count()
     }

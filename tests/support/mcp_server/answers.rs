@@ -24,6 +24,10 @@ pub(super) enum Outcome {
     Result(String),
     /// The raw result, after this many progress events.
     Slow { result: String, steps: u64, token: String },
+    /// A question to the client, and then a result that holds its answer.
+    Asks(String),
+    /// The raw member that the script gives in place of a proper answer.
+    Scripted(String),
     /// An error; `status` matters in 2026-07-28 alone.
     Error { status: u16, code: i64, message: &'static str, data: Option<String> },
 }
@@ -40,6 +44,9 @@ pub(super) fn answer(
     message: &Message,
     user: Option<String>,
 ) -> Outcome {
+    if let Some(reply) = shared.script().replies.get(&message.method) {
+        return Outcome::Scripted(reply.clone());
+    }
     let ttl = shared.script().ttl_ms;
     let listed = |members: &str| Outcome::Result(finish(era, members, Some(ttl)));
     match message.method.as_str() {

@@ -1,13 +1,8 @@
 //! The handshake eras, 2025-03-26 to 2025-11-25: `initialize`, sessions, the GET stream, DELETE.
 
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
-use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     Shared,
@@ -37,6 +32,10 @@ pub(super) fn post(
         } else {
             status.into_response()
         };
+    }
+    if message.method.is_empty() {
+        // Nobody may wait for it any more.
+        let _ = shared.answered.send(message.answer());
     }
     if message.id.is_none() || message.method.is_empty() {
         return StatusCode::ACCEPTED.into_response();
@@ -103,19 +102,5 @@ pub(super) fn listen(shared: &Shared, headers: &HeaderMap) -> Response {
     if let Err(status) = check_session(shared, headers) {
         return status.into_response();
     }
-    let notifications = shared.notifications.subscribe();
-    let opened = stream::once(async { Ok(Bytes::from_static(b": listening\n\n")) });
-    let events = stream::unfold(notifications, |mut notifications| async {
-        loop {
-            match notifications.recv().await {
-                Ok(text) => {
-                    return Some((Ok::<_, std::io::Error>(wire::event(&text)), notifications));
-                }
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return None,
-            }
-        }
-    });
-    let body = Body::from_stream(futures_util::StreamExt::chain(opened, events));
-    ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+    wire::notifications(shared, Bytes::from_static(b": listening\n\n"))
 }

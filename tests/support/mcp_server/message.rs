@@ -11,6 +11,8 @@ pub(super) struct Message {
     pub(super) method: String,
     #[serde(default)]
     pub(super) params: Params,
+    result: Option<Box<RawValue>>,
+    error: Option<Box<RawValue>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -35,6 +37,12 @@ impl Message {
     /// The id as raw text; `null` for a notification.
     pub(super) fn id(&self) -> &str {
         self.id.as_ref().map_or("null", |id| id.get())
+    }
+
+    /// What a message without a method says, raw.
+    pub(super) fn answer(&self) -> String {
+        let answer = self.result.as_ref().or(self.error.as_ref());
+        answer.map_or_else(String::new, |answer| answer.get().to_owned())
     }
 
     /// The arguments of a tool call as raw text.

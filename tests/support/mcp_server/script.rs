@@ -62,6 +62,12 @@ pub struct McpScript {
     pub handlers: HashMap<String, Handler>,
     /// `ttlMs` of the results of 2026-07-28 that may be cached.
     pub ttl_ms: u64,
+    /// Answers by JSON-RPC method, in place of the proper ones: the raw member `"result":…` or `"error":…`.
+    pub replies: HashMap<String, String>,
+    /// Raw messages that come as events before the answer to a JSON-RPC method.
+    pub before: HashMap<String, Vec<String>>,
+    /// What the tool `ask` asks the client in the handshake eras: the raw members `"method"` and `"params"`.
+    pub question: Option<String>,
 }
 
 /// A tool of the test's own making: gives the members of a raw result, without the braces.
@@ -102,6 +108,9 @@ impl Default for McpScript {
             page_size: None,
             handlers: HashMap::new(),
             ttl_ms: 0,
+            replies: HashMap::new(),
+            before: HashMap::new(),
+            question: None,
         }
     }
 }

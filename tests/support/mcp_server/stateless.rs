@@ -31,6 +31,13 @@ pub(super) fn post(
     if message.id.is_none() {
         return StatusCode::ACCEPTED.into_response();
     }
+    if message.method == "subscriptions/listen" && shared.script().listens {
+        let told = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"notifications":{{}},"_meta":{{"io.modelcontextprotocol/subscriptionId":{}}}}}}}"#,
+            message.id()
+        );
+        return wire::notifications(shared, wire::event(&told));
+    }
     let outcome = answers::answer(shared, Era::Stateless, message, user);
     wire::respond(shared, message, outcome)
 }

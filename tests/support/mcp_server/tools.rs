@@ -70,7 +70,7 @@ pub(super) fn call(shared: &Shared, era: Era, message: &Message, user: Option<St
         "slow" => return slow(era, message),
         "big" => text_result(&"x".repeat(big_size(message))),
         "located" => text_result(message.argument("region").as_str().unwrap_or("nowhere")),
-        "ask" => return ask(era, message),
+        "ask" => return ask(shared, era, message),
         "fail" => r#""content":[{"type":"text","text":"it went wrong"}],"isError":true"#.to_owned(),
         _ => return Outcome::error(400, -32602, "unknown tool"),
     };
@@ -97,9 +97,13 @@ fn slow(era: Era, message: &Message) -> Outcome {
     }
 }
 
-/// Wants a name from the user (2026-07-28, multi round-trip), and greets when it has one.
-fn ask(era: Era, message: &Message) -> Outcome {
+/// Wants a name from the user and gives back the answer: by multi round-trip (2026-07-28), or by the
+/// script's question.
+fn ask(shared: &Shared, era: Era, message: &Message) -> Outcome {
     let params = &message.params;
+    if let (Era::Handshake, Some(question)) = (era, shared.script().question.clone()) {
+        return Outcome::Asks(question);
+    }
     let answered = params.input_responses.as_ref().map(|given| given["who"].to_string());
     match answered {
         Some(answer) if params.request_state.as_deref() == Some("opaque+/=state") => {

@@ -5,8 +5,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use http::{StatusCode, header::CONTENT_TYPE};
+use tokio::sync::broadcast::error::RecvError;
 
 use super::{Answers, Shared, answers::Outcome, message::Message};
 use crate::gate::Gate;
@@ -17,12 +18,54 @@ pub(super) fn respond(shared: &Shared, message: &Message, outcome: Outcome) -> R
         let last = envelope(message, &format!(r#""result":{result}"#));
         return slow(shared.call_gate.clone(), steps, &token, last);
     }
+    if let Outcome::Asks(question) = outcome {
+        return asking(shared, message, &question);
+    }
+    let before = shared.script().before.get(&message.method).cloned().unwrap_or_default();
+    if !before.is_empty() {
+        let (_, last) = text(message, outcome);
+        let all = before.iter().chain([&last]).map(|text| event(text)).collect::<Vec<_>>();
+        return stream_of(stream::iter(all));
+    }
     let streamed = shared.script().answers == Answers::Sse;
     if streamed && matches!(outcome, Outcome::Result(_)) {
         let (_, text) = text(message, outcome);
         return ([(CONTENT_TYPE, "text/event-stream")], event(&text)).into_response();
     }
     plain(message, outcome)
+}
+
+fn stream_of(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let body = Body::from_stream(events.map(Ok::<_, std::io::Error>));
+    ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+/// A stream that begins so and goes on with what the test sends by `notify`.
+pub(super) fn notifications(shared: &Shared, begin: Bytes) -> Response {
+    let notifications = shared.notifications.subscribe();
+    let events = stream::unfold(notifications, |mut notifications| async {
+        loop {
+            match notifications.recv().await {
+                Ok(text) => return Some((event(&text), notifications)),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    stream_of(stream::once(async { begin }).chain(events))
+}
+
+/// A question as an event, and then a result that says how it was answered.
+fn asking(shared: &Shared, message: &Message, question: &str) -> Response {
+    let mut answered = shared.answered.subscribe();
+    let first = event(&format!(r#"{{"jsonrpc":"2.0","id":"question-1",{question}}}"#));
+    let id = message.id().to_owned();
+    let last = async move {
+        let answer = answered.recv().await.unwrap_or_default();
+        let result = super::tools::text_result(&answer);
+        event(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{{result}}}}}"#))
+    };
+    stream_of(stream::once(async { first }).chain(stream::once(last)))
 }
 
 /// The answer as `application/json`.
@@ -42,6 +85,8 @@ pub(super) fn text(message: &Message, outcome: Outcome) -> (StatusCode, String) 
         Outcome::Result(result) | Outcome::Slow { result, .. } => {
             (StatusCode::OK, envelope(message, &format!(r#""result":{result}"#)))
         }
+        Outcome::Scripted(member) => (StatusCode::OK, envelope(message, &member)),
+        Outcome::Asks(question) => (StatusCode::OK, question),
         Outcome::Error { status, code, message: words, data } => {
             let data = data.map_or_else(String::new, |data| format!(r#","data":{data}"#));
             let error = format!(r#""error":{{"code":{code},"message":"{words}"{data}}}"#);

@@ -1,0 +1,97 @@
+//! A connector that is slow, down, signed out or switched off does not trouble the others, and the list
+//! tells.
+
+use keyway_tests::{
+    api::Api,
+    fault::Fault,
+    keyway::Keyway,
+    mcp_server::{Eras, McpServer},
+    scene::{NOTES, Scene},
+    wire_client::{HANDSHAKE, STATELESS},
+};
+use serde_json::{Value, json};
+
+use super::{client, serve};
+
+const METHODS: [&str; 4] = ["", "initialize", "server/discover", "tools/list"];
+
+/// Has the server answer everything that leads to a list like this.
+fn play(server: &McpServer, fault: &Fault) {
+    server.script(|script| {
+        for method in METHODS {
+            script.fault_on.insert(method.into(), fault.clone());
+        }
+    });
+}
+
+async fn list(api: &Api, version: &'static str) -> (Vec<String>, Value) {
+    let result = client(api, version).await.result("tools/list", json!({})).await;
+    let tools = result["tools"].as_array().cloned().unwrap_or_default();
+    let name = |tool: &Value| tool["name"].as_str().unwrap_or_default().to_owned();
+    (tools.iter().map(name).collect(), result["_meta"]["keyway/connectors"].clone())
+}
+
+fn of(names: &[String], slug: &str) -> usize {
+    names.iter().filter(|name| name.starts_with(slug)).count()
+}
+
+#[tokio::test]
+async fn who_is_down_signed_out_or_switched_off_is_left_out_and_told() {
+    let scene = Scene::new().await;
+    let api = &scene.api;
+    let _good = serve(api, "good", Eras::Both).await;
+    let _off = serve(api, "off", Eras::Both).await;
+    api.patch("/api/v1/connectors/off", json!({"enabled": false})).await.expect(200);
+    play(&serve(api, "down", Eras::Both).await, &Fault::Reset);
+    for version in [HANDSHAKE, STATELESS] {
+        let (names, told) = list(api, version).await;
+        assert_eq!((of(&names, "good__"), names.len()), (7, 7), "{names:?}");
+        assert_eq!(told["good"]["status"], "fresh");
+        assert_eq!(told["down"]["status"], "unavailable");
+        assert_eq!(told["notes"]["code"], "sign_in_required");
+        let page = told["notes"]["sign_in_url"].as_str().unwrap_or_default();
+        assert!(page.starts_with(scene.keyway.origin()), "{told}");
+        assert_eq!(told["off"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn who_never_answers_holds_a_list_up_for_seconds_and_then_is_left_out() {
+    let keyway = Keyway::single_user().await;
+    let _good = serve(&keyway.api(), "good", Eras::Both).await;
+    let slow = serve(&keyway.api(), "slow", Eras::Both).await;
+    play(&slow, &Fault::Hang);
+    let begun = std::time::Instant::now();
+    let (names, told) = list(&keyway.api(), STATELESS).await;
+    assert!(begun.elapsed().as_secs() < 8, "{:?}", begun.elapsed());
+    assert_eq!((of(&names, "good__"), names.len()), (7, 7));
+    assert_eq!(told["slow"]["code"], "upstream_timeout", "{told}");
+}
+
+#[tokio::test]
+async fn a_list_that_was_seen_is_shown_while_its_server_does_not_answer() {
+    let keyway = Keyway::single_user().await;
+    let slow = serve(&keyway.api(), "slow", Eras::Both).await;
+    assert_eq!(list(&keyway.api(), STATELESS).await.0.len(), 7);
+    play(&slow, &Fault::Hang);
+    keyway.advance(std::time::Duration::from_secs(301));
+    let begun = std::time::Instant::now();
+    let (names, told) = list(&keyway.api(), STATELESS).await;
+    assert!(begun.elapsed().as_secs() < 4, "{:?}", begun.elapsed());
+    assert_eq!((names.len(), &told["slow"]["status"]), (7, &json!("stale")));
+}
+
+#[tokio::test]
+async fn tools_of_a_connector_that_needs_a_new_sign_in_stay_and_a_call_says_where() {
+    let scene = Scene::signed_in().await;
+    assert_eq!(list(&scene.api, STATELESS).await.0.len(), 7);
+    scene.mcp.script(|script| script.refuses_tokens = true);
+    let client = client(&scene.api, STATELESS).await;
+    let called = client.call("notes__whoami", json!({})).await;
+    assert_eq!(called["isError"], true);
+    assert_eq!(called["structuredContent"]["connector"], NOTES);
+    let page = called["structuredContent"]["sign_in_url"].clone();
+    let (names, told) = list(&scene.api, STATELESS).await;
+    assert_eq!(names.len(), 7, "{told}");
+    assert_eq!((&told[NOTES]["status"], &told[NOTES]["sign_in_url"]), (&json!("stale"), &page));
+}
