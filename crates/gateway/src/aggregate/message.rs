@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use keyway_connectors::upstream::{Answered, RawObject, RpcError};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 pub(super) const PARSE_ERROR: i64 = -32700;
@@ -84,11 +84,17 @@ impl Refusal {
 #[derive(Deserialize)]
 struct Envelope {
     jsonrpc: Option<String>,
+    #[serde(default, deserialize_with = "named")]
     id: Option<Box<RawValue>>,
     method: Option<String>,
     params: Option<Box<RawValue>>,
     result: Option<Box<RawValue>>,
     error: Option<RpcError>,
+}
+
+/// An id that is `null` is not one that is missing: whoever sends it waits for an answer.
+fn named<'de, D: Deserializer<'de>>(id: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(id).map(Some)
 }
 
 /// Reads the body of a POST.
@@ -197,6 +203,7 @@ mod tests {
             r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
             r#"{"jsonrpc":"2.0","id":null,"method":"ping","params":[1]}"#,
             r#"{"jsonrpc":"2.0","id":{"a":1},"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
             r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
             r#"{"jsonrpc":"2.0","id":1}"#,
             r#"[{"jsonrpc":"2.0","id":1,"method":"ping"},2]"#,
