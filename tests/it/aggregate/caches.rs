@@ -68,8 +68,8 @@ async fn a_server_that_says_it_again_and_again_is_asked_once_in_five_seconds() {
     let client = client(&keyway.api(), HANDSHAKE).await;
     assert_eq!(count(&client).await, 7);
     let mut heard = client.listen().await;
-    let hears = async || server.listeners() == 1;
-    keyway_tests::until::until("the server is listened to", hears).await;
+    let listened_to = async || server.listeners() == 1;
+    keyway_tests::until::until("the server is listened to", listened_to).await;
     add_a_tool(&server);
     server.notify(CHANGED);
     heard.until("notifications/tools/list_changed").await;
