@@ -32,6 +32,10 @@ pub(crate) const FRESH: Duration = Duration::from_secs(300);
 const REVALIDATION: Duration = Duration::from_secs(1);
 /// How long a server is left alone that says again and again that its lists changed.
 const CHANGES_APART: Duration = Duration::from_secs(5);
+/// How long a connector without a list that could be shown may hold up the others' lists.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// For how long it is remembered that a connector was late.
+const LATE: Duration = Duration::from_secs(60);
 const MOST_LISTS: u64 = 20_000;
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -82,6 +86,7 @@ type Flight = Shared<BoxFuture<'static, Fetched>>;
 pub(crate) struct Catalogue {
     held: moka::sync::Cache<CatalogueKey, Arc<Listed>>,
     changed: moka::sync::Cache<(ConnectorId, List), Timestamp>,
+    late: moka::sync::Cache<ConnectorId, ()>,
     flights: Arc<Mutex<HashMap<CatalogueKey, Flight>>>,
 }
 
@@ -90,11 +95,26 @@ impl Default for Catalogue {
         let held = moka::sync::Cache::builder().max_capacity(MOST_LISTS).time_to_idle(IDLE).build();
         let changed =
             moka::sync::Cache::builder().max_capacity(MOST_LISTS).time_to_live(IDLE).build();
-        Self { held, changed, flights: Arc::default() }
+        let late = moka::sync::Cache::builder().max_capacity(MOST_LISTS).time_to_live(LATE).build();
+        Self { held, changed, late, flights: Arc::default() }
     }
 }
 
 impl Catalogue {
+    /// How long a list of the connector is waited for. Who was late lately is not waited for as long.
+    pub(crate) fn patience(&self, connector: ConnectorId) -> Duration {
+        if self.late.contains_key(&connector) { REVALIDATION } else { PATIENCE }
+    }
+
+    /// Takes note of whether a list of the connector came in time.
+    pub(crate) fn came(&self, connector: ConnectorId, in_time: bool) {
+        if !in_time {
+            self.late.insert(connector, ());
+        } else if self.late.contains_key(&connector) {
+            self.late.invalidate(&connector);
+        }
+    }
+
     /// The list that is held, fresh or not; without a query.
     pub(crate) fn held(&self, key: &CatalogueKey) -> Option<Arc<Listed>> {
         self.held.get(key)

@@ -1,6 +1,8 @@
 //! A client's stream of what its connectors tell of their own accord, on either wire; and of what changes
 //! at Keyway itself: a connector that came, went, or can be used again.
 
+mod wanted;
+
 use std::{
     collections::{BTreeSet, HashMap},
     pin::Pin,
@@ -21,7 +23,6 @@ use keyway_connectors::{
     upstream::RawObject,
 };
 use keyway_model::{Caller, ConnectorId, ConnectorKey, Slug};
-use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use tokio::sync::{
     broadcast::{Receiver, error::RecvError},
@@ -29,6 +30,7 @@ use tokio::sync::{
 };
 use tokio_stream::wrappers::BroadcastStream;
 
+use self::wanted::Wanted;
 use super::{
     answer::{self, Out, Response, Sink},
     listening::{Ear, Heard},
@@ -45,60 +47,6 @@ const APART: Duration = Duration::from_secs(1);
 const MOST_UNSENT: usize = 64;
 /// How long the acknowledgement waits for the servers to be listened to.
 const READY: Duration = Duration::from_secs(2);
-
-/// What a client wants to hear (MCP 2026-07-28, subscriptions).
-#[derive(Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Wanted {
-    #[serde(default)]
-    tools_list_changed: bool,
-    #[serde(default)]
-    prompts_list_changed: bool,
-    #[serde(default)]
-    resources_list_changed: bool,
-    #[serde(default)]
-    resource_subscriptions: BTreeSet<String>,
-}
-
-impl Wanted {
-    fn everything() -> Self {
-        Self {
-            tools_list_changed: true,
-            prompts_list_changed: true,
-            resources_list_changed: true,
-            resource_subscriptions: BTreeSet::new(),
-        }
-    }
-
-    fn document(&self) -> Value {
-        let mut wanted = json!({});
-        for (name, asked) in [
-            ("toolsListChanged", self.tools_list_changed),
-            ("promptsListChanged", self.prompts_list_changed),
-            ("resourcesListChanged", self.resources_list_changed),
-        ] {
-            if asked {
-                wanted[name] = true.into();
-            }
-        }
-        if !self.resource_subscriptions.is_empty() {
-            wanted["resourceSubscriptions"] = json!(self.resource_subscriptions);
-        }
-        wanted
-    }
-
-    /// The notification that tells of a list's change, if it is wanted.
-    fn of_list(&self, list: List) -> Option<&'static str> {
-        let (wanted, method) = match list {
-            List::Tools => (self.tools_list_changed, "notifications/tools/list_changed"),
-            List::Prompts => (self.prompts_list_changed, "notifications/prompts/list_changed"),
-            List::Resources | List::ResourceTemplates => {
-                (self.resources_list_changed, "notifications/resources/list_changed")
-            }
-        };
-        wanted.then_some(method)
-    }
-}
 
 /// Who hears.
 enum Hearer {

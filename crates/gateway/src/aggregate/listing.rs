@@ -18,8 +18,6 @@ use crate::{
     policy,
 };
 
-/// How long a connector may hold up a list.
-const DEADLINE: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 16;
 /// Where a list tells how each connector's part of it was come by.
 const META: &str = "keyway/connectors";
@@ -101,8 +99,10 @@ async fn gather(
     list: List,
 ) -> Gathered {
     let names = if scope.plain().is_some() { Names::Plain } else { Names::Of(&member.slug) };
+    let patience = gateway.catalogue.patience(member.id);
     let listed =
-        tokio::time::timeout(DEADLINE, catalogue::list(gateway, caller, member, list)).await;
+        tokio::time::timeout(patience, catalogue::list(gateway, caller, member, list)).await;
+    gateway.catalogue.came(member.id, listed.is_ok());
     let timeout = || Arc::new(Error::UpstreamTimeout { connector: member.reference() });
     match listed.unwrap_or_else(|_| Err(timeout())) {
         Ok(found) => shown((names, member), list, &found, None),

@@ -1,27 +1,25 @@
 //! One HTTP request to the aggregate endpoint.
 
+mod work;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use keyway_connectors::{
-    contact::List,
-    upstream::{Capabilities, STATELESS_VERSION, raw},
-};
+use keyway_connectors::upstream::{Capabilities, STATELESS_VERSION, raw};
 use keyway_model::Caller;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
+use self::work::Work;
 use super::{
     about,
     answer::{self, Out, Response, Sink},
-    asking::Asking,
     client::{
-        BATCH_VERSION, Client, is_handshake_version, is_stateless, negotiated, unknown_method,
-        unsupported, version_header,
+        BATCH_VERSION, Client, is_handshake_version, is_stateless, negotiated, unsupported,
+        version_header,
     },
-    hearing, listing,
+    hearing,
     message::{self, INVALID_PARAMS, INVALID_REQUEST, Incoming, Message, Refusal, Request},
     scope::Scope,
     session::{ClientSession, SESSION_ID},
@@ -30,8 +28,6 @@ use crate::{error::Result, gateway::Gateway};
 
 /// How much is ready for a client that does not take it before what tells more has to wait.
 const MOST_UNSENT: usize = 32;
-const LOG_LEVELS: [&str; 8] =
-    ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 /// What a client sends.
 pub struct AggregateRequest {
@@ -258,105 +254,4 @@ fn refused_answer() -> Response {
     let words =
         "nobody waits for this answer: the request is over, or was begun in another process";
     answer::refused(None, &Refusal::bad(INVALID_REQUEST, words))
-}
-
-/// One request that is worked on.
-struct Work {
-    gateway: Gateway,
-    caller: Caller,
-    scope: Scope,
-    headers: HeaderMap,
-    client: Client,
-    request: Request,
-}
-
-impl Work {
-    /// The end of the request. On the handshake wire every answer is one of HTTP's good ones: other
-    /// statuses speak about the session.
-    async fn out(&self, sink: Option<&Sink>) -> Out {
-        let cancelled = match &self.client.session {
-            Some(session) => session.begin(&self.request.id),
-            None => CancellationToken::new(),
-        };
-        let answered = self.answer(sink, &cancelled).await;
-        if let Some(session) = &self.client.session {
-            session.finish(&self.request.id);
-        }
-        match answered {
-            Ok(result) => Out::Last(StatusCode::OK, message::result(&self.request.id, &result)),
-            Err(Refusal { status, error }) => {
-                let status = if self.client.is_stateless() { status } else { StatusCode::OK };
-                Out::Last(status, message::refusal(Some(&self.request.id), &error))
-            }
-        }
-    }
-
-    async fn answer(
-        &self,
-        sink: Option<&Sink>,
-        cancelled: &CancellationToken,
-    ) -> Result<Box<RawValue>, Refusal> {
-        let (method, stateless) = (self.request.method.as_str(), self.client.is_stateless());
-        match (method, stateless) {
-            ("server/discover", true) => {
-                let (gateway, caller, scope) = (&self.gateway, &self.caller, &self.scope);
-                written(&about::discovered(gateway, caller, scope).await)
-            }
-            ("ping", false) => written(&json!({})),
-            ("logging/setLevel", false) => self.set_log_level(),
-            ("resources/subscribe" | "resources/unsubscribe", false) => self.subscribe(),
-            ("tools/list", _) => self.list(List::Tools).await,
-            ("prompts/list", _) => self.list(List::Prompts).await,
-            ("resources/list", _) => self.list(List::Resources).await,
-            ("resources/templates/list", _) => self.list(List::ResourceTemplates).await,
-            ("tools/call" | "prompts/get" | "resources/read" | "completion/complete", _)
-            | ("tasks/get" | "tasks/update" | "tasks/cancel", true) => {
-                let asking = Asking {
-                    gateway: &self.gateway,
-                    caller: &self.caller,
-                    scope: &self.scope,
-                    client: &self.client,
-                    headers: &self.headers,
-                    request: &self.request,
-                    sink,
-                    takes_events: answer::takes_events(&self.headers),
-                    cancelled,
-                };
-                asking.answer().await
-            }
-            _ => Err(unknown_method(method)),
-        }
-    }
-
-    async fn list(&self, list: List) -> Result<Box<RawValue>, Refusal> {
-        let (gateway, caller, scope) = (&self.gateway, &self.caller, &self.scope);
-        listing::list(gateway, caller, scope, &self.client, (list, &self.request.params)).await
-    }
-
-    fn set_log_level(&self) -> Result<Box<RawValue>, Refusal> {
-        let level = self.request.params.text("level");
-        match (level.filter(|level| LOG_LEVELS.contains(&level.as_str())), &self.client.session) {
-            (Some(level), Some(session)) => {
-                session.set_log_level(level);
-                written(&json!({}))
-            }
-            _ => Err(Refusal::params(format!("\"level\" is one of {}", LOG_LEVELS.join(", ")))),
-        }
-    }
-
-    fn subscribe(&self) -> Result<Box<RawValue>, Refusal> {
-        let uri = self.request.params.text("uri");
-        match (uri, &self.client.session) {
-            (Some(uri), Some(session)) if self.request.method == "resources/subscribe" => {
-                session.subscribe(uri);
-            }
-            (Some(uri), Some(session)) => session.unsubscribe(&uri),
-            _ => return Err(Refusal::params("\"uri\" must be a string")),
-        }
-        written(&json!({}))
-    }
-}
-
-fn written(result: &Value) -> Result<Box<RawValue>, Refusal> {
-    raw(result).map_err(|error| Refusal::params(error.to_string()))
 }
