@@ -1,6 +1,7 @@
 //! Addresses inside the network, in every spelling and at every door: the connector's URL, the metadata
 //! that a challenge points to, what the metadata names, and redirects.
 
+use futures_util::FutureExt;
 use keyway_tests::{
     fault::Fault,
     keyway::Keyway,
@@ -10,6 +11,7 @@ use keyway_tests::{
     settings::Settings,
 };
 use serde_json::json;
+use tokio::net::TcpListener;
 
 /// Addresses that nobody but an operator may open, as people write them to get past a filter.
 const INSIDE: [&str; 44] = [
@@ -111,6 +113,25 @@ async fn no_spelling_of_an_address_inside_becomes_a_connector() {
         assert_eq!(refused, (400, "url_invalid".to_owned()), "{url}");
     }
     assert_eq!(api.get("/api/v1/connectors").await.expect(200)["connectors"], json!([]));
+}
+
+#[tokio::test]
+async fn a_blocked_address_tells_nothing_of_what_listens_there() {
+    let keyway = Keyway::start(Settings::tokens, |settings| {
+        settings.set("KEYWAY_EGRESS_ALLOW", "mcp.lan=10.20.0.0/16");
+    })
+    .await;
+    let api = keyway.api_of("alice");
+    let probe = async |port: u16| {
+        let url = format!("https://127.0.0.1:{port}/mcp");
+        let report = api.post("/api/v1/connectors/probe", json!({ "url": url })).await.expect(200);
+        assert_eq!(report["outcome"], "blocked");
+        report.to_string().replace(&port.to_string(), "port")
+    };
+    let listening = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    assert_eq!(probe(listening.local_addr().unwrap().port()).await, probe(closed).await);
+    assert!(listening.accept().now_or_never().is_none(), "something was opened");
 }
 
 #[tokio::test]
