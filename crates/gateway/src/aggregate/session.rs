@@ -29,6 +29,8 @@ pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-i
 /// What a session's seal is for.
 const PURPOSE: &str = "keyway|aggregate-session|v1";
 const MOST_SESSIONS: u64 = 100_000;
+/// How many resources one session can want to hear of.
+const MOST_SUBSCRIBED: usize = 1000;
 /// For how long what is known of a session is remembered without a request.
 const IDLE: Duration = Duration::from_secs(24 * 3600);
 
@@ -190,9 +192,14 @@ impl ClientSession {
         locked(&self.subscribed).clone()
     }
 
-    /// Adds a resource to them.
-    pub(super) fn subscribe(&self, uri: String) {
-        locked(&self.subscribed).insert(uri);
+    /// Adds a resource to them; `false` where there are as many as may be.
+    pub(super) fn subscribe(&self, uri: String) -> bool {
+        let mut subscribed = locked(&self.subscribed);
+        let fits = subscribed.len() < MOST_SUBSCRIBED || subscribed.contains(&uri);
+        if fits {
+            subscribed.insert(uri);
+        }
+        fits
     }
 
     /// Takes one away.

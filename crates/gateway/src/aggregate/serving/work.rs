@@ -108,7 +108,11 @@ impl Work {
         let uri = self.request.params.text("uri");
         match (uri, &self.client.session) {
             (Some(uri), Some(session)) if self.request.method == "resources/subscribe" => {
-                session.subscribe(uri);
+                if !session.subscribe(uri) {
+                    return Err(Refusal::params(
+                        "this session is subscribed to too much; unsubscribe",
+                    ));
+                }
             }
             (Some(uri), Some(session)) => session.unsubscribe(&uri),
             _ => return Err(Refusal::params("\"uri\" must be a string")),
