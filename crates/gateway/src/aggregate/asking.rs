@@ -6,7 +6,7 @@ use keyway_connectors::{
     contact::List,
     upstream::{HeaderParameters, RawObject, decoded},
 };
-use keyway_model::{Caller, ConnectorKey};
+use keyway_model::Caller;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ use super::{
     target::{Target, target},
 };
 use crate::{
-    attention::{self, SIGN_IN},
+    attention,
     catalogue::CatalogueKey,
     error::{Error, Result},
     gateway::Gateway,
@@ -77,15 +77,9 @@ impl Asking<'_> {
             Some(State::Again) => self.begin(target.ask(method, true)).await,
             Some(State::Parked(id)) => self.take_up(id).await,
             Some(State::SignIn(connector)) => {
-                let answered = parked::response(&self.request.params, SIGN_IN);
-                let agreed = answered.and_then(|answer| RawObject::of(&answer)?.text("action"));
-                if agreed.as_deref() == Some("accept") {
+                if attention::is_accepted(&self.request.params) {
                     attention::wait_for_sign_in(self.gateway, self.caller, connector).await;
-                    return self.begin(target.ask(method, true)).await;
                 }
-                let by_id = ConnectorKey::Id(connector);
-                let cx = &self.gateway.cx;
-                access_token::credential(cx, self.caller, &by_id, Gate::Call).await?;
                 self.begin(target.ask(method, true)).await
             }
         }
@@ -112,8 +106,7 @@ impl Asking<'_> {
             ));
         };
         let answer = parked::response(&self.request.params, QUESTION);
-        let cancelled = || message::cancel_action();
-        let _ = waiting.answer.send(Ok(answer.unwrap_or_else(cancelled)));
+        let _ = waiting.answer.send(Ok(answer.unwrap_or_else(message::cancel_action)));
         self.follow(waiting.running).await
     }
 
