@@ -55,7 +55,7 @@ describe('the keyboard alone', { timeout: 120_000 }, () => {
 
     await settings.waitForState('Notes', 'Connected');
     await press(page, /^Details of Notes$/);
-    await settings.row('Notes').getByText('Add a note').waitFor();
+    await settings.row('Notes').getByText('Add a note', { exact: true }).waitFor();
     await press(page, /^Delete…$/);
     await page.getByRole('dialog', { name: 'Delete Notes?' }).waitFor();
     assert.equal(await focused(page), 'Cancel');

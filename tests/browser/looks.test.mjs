@@ -26,7 +26,7 @@ describe('the pages', { timeout: 240_000 }, () => {
     await allow(await settings.addAndSignIn(stage.demo.url, 'Notes'));
     await settings.waitForState('Notes', 'Connected');
     await settings.openDetails('Notes');
-    await settings.row('Notes').getByText('Add a note').waitFor();
+    await settings.row('Notes').getByText('Add a note', { exact: true }).waitFor();
     await look(settings.page, 'connected');
     await settings.row('Notes').getByRole('button', { name: 'Sign out' }).click();
     await settings.waitForState('Notes', 'Sign in needed');

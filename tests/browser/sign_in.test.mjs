@@ -25,7 +25,7 @@ describe('the settings page', { timeout: 240_000 }, () => {
     await allow(await settings.addAndSignIn(stage.demo.url, 'Notes'));
     await settings.waitForState('Notes', 'Connected');
     await settings.openDetails('Notes');
-    await settings.row('Notes').getByText('Add a note').waitFor();
+    await settings.row('Notes').getByText('Add a note', { exact: true }).waitFor();
     await picture(settings.page, 'settings-connected');
     await settings.remove('Notes');
     assert.deepEqual((await stage.keyway.api('GET', '/api/v1/connectors')).connectors, []);
@@ -54,7 +54,7 @@ describe('the settings page', { timeout: 240_000 }, () => {
     await edit.getByRole('button', { name: 'Save' }).click();
     await settings.waitForState('Reports', 'Connected');
     await settings.openDetails('Reports');
-    await settings.row('Reports').getByText('Add a note').waitFor();
+    await settings.row('Reports').getByText('Add a note', { exact: true }).waitFor();
     await settings.remove('Reports');
   });
 
