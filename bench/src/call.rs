@@ -25,6 +25,8 @@ pub(crate) enum Tool {
     Echo,
     /// Gives the text back at once as an event, and ends the stream a little later.
     Stream,
+    /// Gives the text back at once as an event in two writes, and ends the stream.
+    Parts,
     /// Answers with 64 MiB of JSON.
     Large,
 }
@@ -59,6 +61,7 @@ pub(crate) fn body(tool: Tool, id: u64, text: &str) -> Bytes {
     let name = match tool {
         Tool::Echo => "echo",
         Tool::Stream => "stream",
+        Tool::Parts => "parts",
         Tool::Large => "large",
     };
     let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call",

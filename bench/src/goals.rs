@@ -27,6 +27,20 @@ pub(crate) struct Results {
     pub(crate) nginx: Option<Measured>,
     /// Through Keyway, in each mode.
     pub(crate) keyway: Vec<Measured>,
+    /// What is measured once, beside the rounds.
+    pub(crate) once: Vec<Row>,
+}
+
+/// One figure that is measured beside the rounds.
+pub(crate) struct Row {
+    /// What is measured.
+    pub(crate) figure: &'static str,
+    /// The goal, in words; empty without one.
+    pub(crate) goal: &'static str,
+    /// What was measured, in words.
+    pub(crate) measured: String,
+    /// Whether the goal is met.
+    pub(crate) is_met: bool,
 }
 
 /// One goal, and each mode's figure for it.
@@ -63,7 +77,8 @@ impl Results {
     fn counters(&self) -> Vec<Goal> {
         let many = |figure: fn(&Figures) -> Option<f64>| -> Compute<'_> {
             Box::new(move |keyway| {
-                let loops = keyway.rounds.iter().flat_map(|round| [&round.one, &round.many]);
+                let loops =
+                    keyway.rounds.iter().flat_map(|round| [&round.one, &round.many, &round.crowd]);
                 Spread::of(loops.filter_map(figure))
             })
         };
@@ -92,12 +107,14 @@ impl Results {
             Box::new(move |keyway| ratio(keyway, floor, figure))
         };
         let to_nginx = |keyway: &Measured| ratio(keyway, nginx?, cpu);
+        let crowd = to_floor(|round| round.crowd.cpu);
         let p99 = to_floor(|round| Some(round.many.p99));
         let first_byte = to_floor(|round| Some(round.first_byte));
         vec![
             self.goal("CPU per call at 32 connections / floor", 1.25, 2, to_floor(cpu)),
             self.goal("CPU per call at 32 connections / nginx", 1.45, 2, to_nginx),
             self.goal("median added at 1 connection / what the floor adds", 1.15, 2, added),
+            self.goal("CPU per call at 256 connections / floor", 1.25, 2, crowd),
             self.goal("p99 at 32 connections / floor", 1.3, 2, p99),
             self.goal("first byte of a stream / floor", 1.1, 2, first_byte),
         ]
@@ -159,6 +176,7 @@ mod tests {
         let rounds = rounds.iter().map(|(median, cpu)| Round {
             one: figures(*median, *cpu),
             many: figures(*median, *cpu),
+            crowd: figures(*median, *cpu),
             first_byte: *median,
         });
         Measured { name, rounds: rounds.collect(), memory: None }
@@ -176,6 +194,7 @@ mod tests {
             floor: measured("floor", &[(60.0, 10.0), (120.0, 20.0)]),
             nginx: None,
             keyway: vec![measured("keyway", &[(70.0, 11.0), (140.0, 22.0)])],
+            once: vec![],
         };
         let cpu = goal_of(&results, "CPU per call at 32 connections / floor");
         assert_eq!(cpu.map(|cpu| format!("{cpu:.2}")).as_deref(), Some("1.10"));

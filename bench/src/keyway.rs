@@ -1,6 +1,12 @@
-//! Keyway as it is released: one process for each mode, with one connector that has a key of its own.
+//! Keyway as it is released: one process for each mode, with one connector for each caller.
 
-use std::{collections::BTreeMap, ffi::OsStr, net::SocketAddr, path::Path, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use anyhow::Context as _;
 use http::{HeaderMap, header};
@@ -8,7 +14,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
 use crate::{
-    call, load,
+    call, grants, load,
     process::{Process, Start},
     target::Target,
 };
@@ -18,6 +24,8 @@ const MASTER_KEY: &str = "bench:Zm9ybWVkLWZvci10aGUtYmVuY2gtYW5kLW5vdGhpbmc=";
 const JWT_SECRET: &str = "a secret that host and keyway share, for the bench alone";
 const JWT_ISSUER: &str = "https://host.example";
 const JWT_AUDIENCE: &str = "keyway";
+/// Of every connector.
+const SLUG: &str = "bench";
 
 /// Who calls, and how that is proven.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,6 +34,8 @@ pub(crate) enum Mode {
     SingleUser,
     /// A user whom a JWT of the host names.
     Tokens,
+    /// [`USERS`] such users, each with an OAuth token of their own.
+    OAuth,
 }
 
 impl Mode {
@@ -34,75 +44,148 @@ impl Mode {
         match self {
             Self::SingleUser => "keyway, single_user",
             Self::Tokens => "keyway, tokens (JWT)",
+            Self::OAuth => "keyway, OAuth of 256 users",
         }
     }
 }
 
-/// Starts Keyway with its data in `directory`, and makes the connector to `upstream`.
+/// How many users call in [`Mode::OAuth`].
+pub(crate) const USERS: usize = 256;
+
+/// What to start, and where.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    /// The release binary.
+    pub(crate) binary: PathBuf,
+    /// Who calls.
+    pub(crate) mode: Mode,
+    /// The file of its SQLite database.
+    pub(crate) database: PathBuf,
+    /// The server.
+    pub(crate) upstream: SocketAddr,
+    /// The core that it is kept on.
+    pub(crate) core: Option<usize>,
+}
+
+impl Plan {
+    /// A Keyway whose database lies in `directory`, named for the mode.
+    pub(crate) fn new(
+        binary: &Path,
+        mode: Mode,
+        directory: &Path,
+        upstream: SocketAddr,
+        core: Option<usize>,
+    ) -> Self {
+        let database = directory.join(match mode {
+            Mode::SingleUser => "single_user.db",
+            Mode::Tokens => "tokens.db",
+            Mode::OAuth => "oauth.db",
+        });
+        Self { binary: binary.to_owned(), mode, database, upstream, core }
+    }
+
+    /// Starts it and makes the connector of each caller.
+    ///
+    /// # Errors
+    /// Where it does not start, or refuses a connector.
+    pub(crate) async fn start(&self) -> anyhow::Result<Target> {
+        let target = self.start_again().await?;
+        for (headers, user) in target.callers.iter().zip(self.users()) {
+            create_connector(target.address, headers, self.connector(user.as_deref())).await?;
+        }
+        Ok(target)
+    }
+
+    /// Starts it on a database that has the connectors.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub(crate) async fn start_again(&self) -> anyhow::Result<Target> {
+        let arguments = [OsStr::new("serve")];
+        let (program, environment) = (self.binary.as_path(), self.settings());
+        let start = Start { program, arguments: &arguments, environment, core: self.core };
+        let mut process = Process::start(&start)?;
+        let line = process.first_line().await.with_context(|| self.mode.name())?;
+        let ready: Value = serde_json::from_str(&line)?;
+        Ok(Target {
+            name: self.mode.name(),
+            address: address(&ready, "listening")?,
+            path: format!("/mcp/{SLUG}"),
+            callers: self.users().map(|user| caller(user.as_deref())).collect::<Result<_, _>>()?,
+            process: Some(process),
+            metrics: Some(address(&ready, "metrics")?),
+        })
+    }
+
+    /// Who calls; `None` is the one user of `single_user`.
+    fn users(&self) -> Box<dyn Iterator<Item = Option<String>> + Send> {
+        match self.mode {
+            Mode::SingleUser => Box::new(std::iter::once(None)),
+            Mode::Tokens => Box::new(std::iter::once(Some("ana".to_owned()))),
+            Mode::OAuth => Box::new((0..USERS).map(|number| Some(format!("user-{number}")))),
+        }
+    }
+
+    fn connector(&self, user: Option<&str>) -> Value {
+        match user.filter(|_| self.mode == Mode::OAuth) {
+            Some(user) => with_oauth(self.upstream, user),
+            None => json!({"url": format!("http://{}{}", self.upstream, call::PATH), "slug": SLUG,
+                "auth_type": "headers", "headers": {call::KEY_HEADER.as_str(): call::KEY}}),
+        }
+    }
+
+    fn settings(&self) -> BTreeMap<&'static str, String> {
+        let mut settings = BTreeMap::from([
+            ("KEYWAY_LISTEN", "127.0.0.1:0".to_owned()),
+            ("KEYWAY_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
+            ("KEYWAY_DATABASE_URL", format!("sqlite://{}", self.database.display())),
+            ("KEYWAY_MASTER_KEYS", MASTER_KEY.to_owned()),
+            ("KEYWAY_AUTH", "single_user".to_owned()),
+        ]);
+        if self.mode != Mode::SingleUser {
+            settings.extend([
+                ("KEYWAY_AUTH", "tokens".to_owned()),
+                ("KEYWAY_EGRESS_ALLOW", "127.0.0.1".to_owned()),
+                ("KEYWAY_JWT_SECRET", JWT_SECRET.to_owned()),
+                ("KEYWAY_JWT_ISSUER", JWT_ISSUER.to_owned()),
+                ("KEYWAY_JWT_AUDIENCE", JWT_AUDIENCE.to_owned()),
+            ]);
+        }
+        settings
+    }
+}
+
+/// A connector whose tokens are of this user alone.
+pub(crate) fn with_oauth(upstream: SocketAddr, user: &str) -> Value {
+    json!({"url": format!("http://{upstream}{}", grants::path(user)), "slug": SLUG,
+        "oauth": {"grant": "client_credentials", "client_id": user, "client_secret": "bench"}})
+}
+
+/// The headers of a user's calls.
 ///
 /// # Errors
-/// Where it does not start, or refuses the connector.
-pub(crate) async fn start(
-    binary: &Path,
-    mode: Mode,
-    directory: &Path,
-    upstream: SocketAddr,
-    core: Option<usize>,
-) -> anyhow::Result<Target> {
-    let environment = settings(mode, directory);
-    let arguments = [OsStr::new("serve")];
-    let start = Start { program: binary, arguments: &arguments, environment, core };
-    let mut process = Process::start(&start)?;
-    let line = process.first_line().await.with_context(|| mode.name())?;
-    let ready: Value = serde_json::from_str(&line)?;
-    let address = address(&ready, "listening")?;
+/// Where the host's JWT cannot be signed.
+pub(crate) fn caller(user: Option<&str>) -> anyhow::Result<HeaderMap> {
     let mut headers = call::headers();
-    if mode == Mode::Tokens {
-        headers.insert(header::AUTHORIZATION, format!("Bearer {}", host_jwt()?).parse()?);
+    if let Some(user) = user {
+        headers.extend([load::bearer(&host_jwt(user)?)?]);
     }
-    let slug = create_connector(address, &headers, upstream).await?;
-    let metrics = Some(self::address(&ready, "metrics")?);
-    let (name, path) = (mode.name(), format!("/mcp/{slug}"));
-    Ok(Target { name, address, path, headers, process: Some(process), metrics })
+    Ok(headers)
 }
 
-fn settings(mode: Mode, directory: &Path) -> BTreeMap<&'static str, String> {
-    let database = directory.join(match mode {
-        Mode::SingleUser => "single_user.db",
-        Mode::Tokens => "tokens.db",
-    });
-    let mut settings = BTreeMap::from([
-        ("KEYWAY_LISTEN", "127.0.0.1:0".to_owned()),
-        ("KEYWAY_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
-        ("KEYWAY_DATABASE_URL", format!("sqlite://{}", database.display())),
-        ("KEYWAY_MASTER_KEYS", MASTER_KEY.to_owned()),
-        ("KEYWAY_AUTH", "single_user".to_owned()),
-    ]);
-    if mode == Mode::Tokens {
-        settings.extend([
-            ("KEYWAY_AUTH", "tokens".to_owned()),
-            ("KEYWAY_EGRESS_ALLOW", "127.0.0.1".to_owned()),
-            ("KEYWAY_JWT_SECRET", JWT_SECRET.to_owned()),
-            ("KEYWAY_JWT_ISSUER", JWT_ISSUER.to_owned()),
-            ("KEYWAY_JWT_AUDIENCE", JWT_AUDIENCE.to_owned()),
-        ]);
-    }
-    settings
-}
-
-async fn create_connector(
+/// Makes a connector for the caller who has these headers.
+///
+/// # Errors
+/// Where it is refused.
+pub(crate) async fn create_connector(
     address: SocketAddr,
     headers: &HeaderMap,
-    upstream: SocketAddr,
-) -> anyhow::Result<String> {
-    let connector = json!({"url": format!("http://{upstream}{}", call::PATH), "name": "Bench",
-        "slug": "bench", "auth_type": "headers",
-        "headers": {call::KEY_HEADER.as_str(): call::KEY}});
+    connector: Value,
+) -> anyhow::Result<()> {
     let caller = headers.get(header::AUTHORIZATION).cloned();
     let headers = caller.into_iter().map(|value| (header::AUTHORIZATION, value)).collect();
-    let made = load::post(address, "/api/v1/connectors", headers, connector.to_string()).await?;
-    let made: Value = serde_json::from_str(&made)?;
-    Ok(made["slug"].as_str().context("the connector has no slug")?.to_owned())
+    load::post(address, "/api/v1/connectors", headers, connector.to_string()).await?;
+    Ok(())
 }
 
 /// An address of the line with which Keyway says that it is ready.
@@ -113,9 +196,9 @@ fn address(ready: &Value, name: &str) -> anyhow::Result<SocketAddr> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the bench plays the host, whose clock is real")]
-fn host_jwt() -> anyhow::Result<String> {
+fn host_jwt(user: &str) -> anyhow::Result<String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
-    let claims = json!({"iss": JWT_ISSUER, "aud": JWT_AUDIENCE, "sub": "ana", "iat": now,
+    let claims = json!({"iss": JWT_ISSUER, "aud": JWT_AUDIENCE, "sub": user, "iat": now,
         "exp": now + 3600});
     let key = EncodingKey::from_secret(JWT_SECRET.as_bytes());
     Ok(jsonwebtoken::encode(&Header::default(), &claims, &key)?)

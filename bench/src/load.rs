@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming,
@@ -38,13 +38,13 @@ pub(crate) struct Load {
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects as one of the target's callers.
     ///
     /// # Errors
     /// Where nothing listens there.
-    pub(crate) async fn open(target: &Target) -> anyhow::Result<Self> {
+    pub(crate) async fn open(target: &Target, caller: usize) -> anyhow::Result<Self> {
         let (sender, local_port) = connect(target.address).await?;
-        let mut headers = target.headers.clone();
+        let mut headers = target.callers[caller % target.callers.len()].clone();
         headers.insert(header::HOST, host(target.address).parse()?);
         Ok(Self { sender, path: target.path.clone(), headers, local_port })
     }
@@ -81,6 +81,21 @@ impl Connection {
         let text = String::from_utf8_lossy(&first).contains(&text);
         anyhow::ensure!(text, "the first bytes are not the event");
         body.collect().await?;
+        Ok(micros(took))
+    }
+
+    /// Calls `parts` and gives the time to the end of its stream in µs.
+    ///
+    /// # Errors
+    /// Where the stream does not hold the event that is due.
+    pub(crate) async fn parts(&mut self, id: u64) -> anyhow::Result<f64> {
+        let text = self.text(id);
+        let request = self.request(Tool::Parts, id, &text)?;
+        let begun = Instant::now();
+        let answer = self.sender.send_request(request).await?;
+        let body = answer.into_body().collect().await?.to_bytes();
+        let took = begun.elapsed();
+        anyhow::ensure!(String::from_utf8_lossy(&body).contains(&text), "the event is not whole");
         Ok(micros(took))
     }
 
@@ -121,13 +136,34 @@ impl Loop {
     /// # Errors
     /// Where a call fails.
     pub(crate) async fn open(target: &Target, connections: usize) -> anyhow::Result<Self> {
-        let mut opened = Vec::with_capacity(connections);
-        for _ in 0..connections {
-            let mut connection = Connection::open(target).await?;
+        let mut opened = Self::connect(target, connections).await?;
+        for connection in &mut opened.0 {
             connection.call(0).await?;
-            opened.push(connection);
+        }
+        Ok(opened)
+    }
+
+    /// Opens that many connections and calls over none.
+    ///
+    /// # Errors
+    /// Where nothing listens there.
+    pub(crate) async fn connect(target: &Target, connections: usize) -> anyhow::Result<Self> {
+        let mut opened = Vec::with_capacity(connections);
+        for caller in 0..connections {
+            opened.push(Connection::open(target, caller).await?);
         }
         Ok(Self(opened))
+    }
+
+    /// Calls once over each connection, over all at once, and gives each time in µs, sorted.
+    ///
+    /// # Errors
+    /// Where a call fails.
+    pub(crate) async fn once(mut self) -> anyhow::Result<Vec<f64>> {
+        let calls = self.0.iter_mut().map(|connection| connection.call(1));
+        let mut times = futures_util::future::try_join_all(calls).await?;
+        times.sort_by(f64::total_cmp);
+        Ok(times)
     }
 
     /// Calls back to back over each connection for `time`.
@@ -197,6 +233,14 @@ async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> anyhow::Res
         Ok(text)
     };
     tokio::time::timeout(PATIENCE, exchange).await?
+}
+
+/// The header that shows a token.
+///
+/// # Errors
+/// Where the token cannot be in a header.
+pub(crate) fn bearer(token: &str) -> anyhow::Result<(HeaderName, HeaderValue)> {
+    Ok((header::AUTHORIZATION, format!("Bearer {token}").parse()?))
 }
 
 async fn connect(address: SocketAddr) -> anyhow::Result<(SendRequest<Full<Bytes>>, u16)> {

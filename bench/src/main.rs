@@ -2,13 +2,17 @@
 //! it is installed. One table against the goals; a missed goal is printed and fails nothing.
 
 mod call;
+mod curve;
 mod floor;
 mod goals;
+mod grants;
 mod keyway;
 mod load;
 mod machine;
 mod memory;
+mod nagle;
 mod nginx;
+mod once;
 mod process;
 mod report;
 mod rounds;
@@ -37,7 +41,11 @@ enum Command {
         quick: bool,
     },
     /// The MCP server that is called; `run` starts it.
-    Upstream,
+    Upstream {
+        /// Leaves Nagle's algorithm on, as a server does that knows no better.
+        #[arg(long)]
+        nagle: bool,
+    },
     /// The pass-through that is the measure; `run` starts it.
     Floor {
         /// Where the server listens.
@@ -53,9 +61,9 @@ fn main() -> anyhow::Result<()> {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(run::run(&keyway, quick, &cores))
         }
-        Command::Upstream => on_loopback(async |listener| {
-            let listener = listener.tap_io(|stream| {
-                stream.set_nodelay(true).expect("a socket of loopback takes TCP_NODELAY");
+        Command::Upstream { nagle } => on_loopback(async |listener| {
+            let listener = listener.tap_io(move |stream| {
+                stream.set_nodelay(!nagle).expect("a socket of loopback takes TCP_NODELAY");
             });
             Ok(axum::serve(listener, upstream::router()).await?)
         }),

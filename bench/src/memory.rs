@@ -28,7 +28,7 @@ pub(crate) async fn measure(target: &Target) -> anyhow::Result<Option<Memory>> {
     let idle = process.resident()?;
     target.warm_up().await?;
 
-    let mut connection = Connection::open(target).await?;
+    let mut connection = Connection::open(target, 0).await?;
     connection.call(0).await?;
     process.forget_peak()?;
     let before = process.resident()?;

@@ -3,9 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use crate::{
-    goals::{Goal, Measured, Results},
+    goals::{Goal, Measured, Results, Row},
     machine::Cores,
-    rounds::{Figures, MANY, Plan, Round},
+    rounds::{CROWD, Figures, MANY, Plan, Round},
     spread::Spread,
 };
 
@@ -15,6 +15,7 @@ pub(crate) fn tables(results: &Results, cores: &Cores, plan: Plan) -> Result<Str
     conditions(&mut text, results, cores, plan)?;
     figures(&mut text, results)?;
     goals(&mut text, results)?;
+    once(&mut text, results)?;
     Ok(text)
 }
 
@@ -25,7 +26,7 @@ fn all(results: &Results) -> impl Iterator<Item = &Measured> {
 
 fn conditions(text: &mut String, results: &Results, cores: &Cores, plan: Plan) -> fmt::Result {
     let rounds = all(results).flat_map(|measured| &measured.rounds);
-    let others = rounds.flat_map(|round| [round.one.others, round.many.others]);
+    let others = rounds.flat_map(|round| [round.one.others, round.many.others, round.crowd.others]);
     let others = Spread::of(others.map(|cores| cores * 100.0));
     writeln!(text, "{} rounds of {} s for each loop.", plan.rounds, plan.time.as_secs_f64())?;
     match cores {
@@ -48,13 +49,15 @@ fn figures(text: &mut String, results: &Results) -> fmt::Result {
     writeln!(
         text,
         "| target | calls/s, 1 | median, 1 | p99, 1 | CPU/call, 1 | calls/s, {MANY} | median, {MANY} \
-         | p99, {MANY} | CPU/call, {MANY} | first byte | idle | per connection |"
+         | p99, {MANY} | CPU/call, {MANY} | CPU/call, {CROWD} | first byte | idle | per connection |"
     )?;
-    writeln!(text, "|{}", "---|".repeat(12))?;
+    writeln!(text, "|{}", "---|".repeat(13))?;
     for measured in all(results) {
         write!(text, "| {} |", measured.name)?;
         loops(text, &measured.rounds, |round| &round.one)?;
         loops(text, &measured.rounds, |round| &round.many)?;
+        let crowd = measured.rounds.iter().filter_map(|round| round.crowd.cpu);
+        cell(text, Spread::of(crowd).map(|spread| spread.median), 1, "µs")?;
         let first = measured.rounds.iter().map(|round| round.first_byte);
         cell(text, Spread::of(first).map(|spread| spread.median), 0, "µs")?;
         let memory = measured.memory.as_ref();
@@ -108,4 +111,13 @@ fn goal_row(text: &mut String, goal: &Goal) -> fmt::Result {
         }
     }
     writeln!(text)
+}
+
+fn once(text: &mut String, results: &Results) -> fmt::Result {
+    writeln!(text, "\n| measured once | goal | keyway, OAuth of 256 users |\n|---|---|---|")?;
+    for Row { figure, goal, measured, is_met } in &results.once {
+        let verdict = if *is_met { "" } else { " **missed**" };
+        writeln!(text, "| {figure} | {goal} | {measured}{verdict} |")?;
+    }
+    Ok(())
 }

@@ -13,6 +13,8 @@ use crate::{
 
 /// How many connections call at once in the second loop.
 pub(crate) const MANY: usize = 32;
+/// How many in the third.
+pub(crate) const CROWD: usize = 256;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -53,6 +55,8 @@ pub(crate) struct Round {
     pub(crate) one: Figures,
     /// With [`MANY`].
     pub(crate) many: Figures,
+    /// With [`CROWD`].
+    pub(crate) crowd: Figures,
     /// The median time to the first byte of a stream, in µs.
     pub(crate) first_byte: f64,
 }
@@ -85,6 +89,7 @@ pub(crate) async fn measure(
             measured[index].push(Round {
                 one: figures(target, upstream, 1, plan.time).await?,
                 many: figures(target, upstream, MANY, plan.time).await?,
+                crowd: figures(target, upstream, CROWD, plan.time).await?,
                 first_byte: first_byte(target, plan.streams).await?,
             });
         }
@@ -142,7 +147,7 @@ async fn figures(
 }
 
 async fn first_byte(target: &Target, streams: u64) -> anyhow::Result<f64> {
-    let mut connection = Connection::open(target).await?;
+    let mut connection = Connection::open(target, 0).await?;
     connection.call(0).await?;
     let mut times = Vec::new();
     for id in 0..streams {

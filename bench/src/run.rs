@@ -13,18 +13,20 @@ use std::{
 use anyhow::Context as _;
 
 use crate::{
+    curve,
     goals::{Measured, Results},
     keyway::{self, Mode},
     machine::Cores,
     memory::{self, Memory},
-    nginx,
+    nagle, nginx, once,
     process::{Process, Start},
     report,
     rounds::{self, Plan, Round, Upstream},
     target::Target,
 };
 
-const WHOLE: Plan = Plan { rounds: 7, time: Duration::from_secs(2), streams: 100 };
+const MODES: [Mode; 3] = [Mode::SingleUser, Mode::Tokens, Mode::OAuth];
+const WHOLE: Plan = Plan { rounds: 7, time: Duration::from_millis(1_500), streams: 100 };
 const QUICK: Plan = Plan { rounds: 3, time: Duration::from_millis(1_200), streams: 60 };
 
 /// Measures the binary `keyway` and prints the tables.
@@ -39,15 +41,22 @@ pub(crate) async fn run(keyway: &Path, quick: bool, cores: &Cores) -> anyhow::Re
     let upstream = Upstream { process, address };
     let targets = start_targets(keyway, directory.path(), address, cores).await?;
     let measured = measure(&targets, &upstream, plan).await;
-    let ended = end(targets, upstream).await;
-    let results = measured?;
-    ended?;
+    let oauth = keyway::Plan::new(keyway, Mode::OAuth, directory.path(), address, cores.target);
+    end(targets).await?;
+    let mut results = measured?;
+    results.once.extend(nagle::measure(keyway, directory.path(), cores).await?);
+    results.once.extend(once::measure(&oauth).await?);
+    results.once.extend(curve::measure(&oauth).await?);
+    upstream.process.end().await?;
     let text = report::tables(&results, cores, plan)?;
     Ok(write!(io::stdout(), "{text}")?)
 }
 
 /// Starts this binary in another part.
-async fn start_own(
+///
+/// # Errors
+/// Where it does not say where it listens.
+pub(crate) async fn start_own(
     arguments: &[&OsStr],
     core: Option<usize>,
 ) -> anyhow::Result<(Process, SocketAddr)> {
@@ -69,9 +78,9 @@ async fn start_targets(
     let (floor, address) = start_own(&["floor".as_ref(), to.as_ref()], cores.target).await?;
     let mut targets =
         vec![Target::plain("direct", upstream, None), Target::plain("floor", address, Some(floor))];
-    for mode in [Mode::SingleUser, Mode::Tokens] {
-        let started = keyway::start(keyway, mode, directory, upstream, cores.target).await;
-        targets.push(started?);
+    for mode in MODES {
+        let plan = keyway::Plan::new(keyway, mode, directory, upstream, cores.target);
+        targets.push(plan.start().await?);
     }
     targets.extend(nginx::start(directory, upstream, cores.target).await?);
     Ok(targets)
@@ -96,13 +105,17 @@ fn results(
     let mut all =
         parts.map(|((target, memory), rounds)| Measured { name: target.name, rounds, memory });
     let (direct, floor) = (all.next()?, all.next()?);
-    let keyway = all.by_ref().take(2).collect();
-    Some(Results { direct, floor, keyway, nginx: all.next() })
+    let keyway = all.by_ref().take(MODES.len()).collect();
+    Some(Results { direct, floor, keyway, nginx: all.next(), once: vec![] })
 }
 
-async fn end(targets: Vec<Target>, upstream: Upstream) -> anyhow::Result<()> {
+/// Ends the targets' processes.
+///
+/// # Errors
+/// Where one cannot be ended.
+pub(crate) async fn end(targets: Vec<Target>) -> anyhow::Result<()> {
     for process in targets.into_iter().filter_map(|target| target.process) {
         process.end().await?;
     }
-    upstream.process.end().await
+    Ok(())
 }

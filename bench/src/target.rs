@@ -1,6 +1,6 @@
 //! What the load is sent to.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
@@ -10,6 +10,8 @@ use crate::{
     process::Process,
 };
 
+const SETTLING: Duration = Duration::from_millis(500);
+
 /// One way to the server.
 pub(crate) struct Target {
     /// What the table calls it.
@@ -18,8 +20,8 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// Where it takes calls.
     pub(crate) path: String,
-    /// The headers of each call.
-    pub(crate) headers: HeaderMap,
+    /// The headers of each call, for each of those who call; never empty.
+    pub(crate) callers: Vec<HeaderMap>,
     /// Its process; `None` where the load goes straight to the server.
     pub(crate) process: Option<Process>,
     /// Where it tells its counters.
@@ -31,7 +33,14 @@ impl Target {
     pub(crate) fn plain(name: &'static str, address: SocketAddr, process: Option<Process>) -> Self {
         let mut headers = call::headers();
         headers.insert(call::KEY_HEADER, HeaderValue::from_static(call::KEY));
-        Self { name, address, path: call::PATH.to_owned(), headers, process, metrics: None }
+        Self {
+            name,
+            address,
+            path: call::PATH.to_owned(),
+            callers: vec![headers],
+            process,
+            metrics: None,
+        }
     }
 
     /// Its counter now, the sum over all labels that `with` is among; `None` where it has no counters.
@@ -48,9 +57,16 @@ impl Target {
     /// # Errors
     /// Where a call fails.
     pub(crate) async fn warm_up(&self) -> anyhow::Result<()> {
-        let mut connection = Connection::open(self).await?;
+        let mut connection = Connection::open(self, 0).await?;
         for id in 0..200 {
             connection.call(id).await?;
+        }
+        // What a first contact tells is written down off the call's path, and forgets what was cached.
+        for _ in 0..2 {
+            for caller in 0..self.callers.len() {
+                Connection::open(self, caller).await?.call(0).await?;
+            }
+            tokio::time::sleep(SETTLING).await;
         }
         Ok(())
     }

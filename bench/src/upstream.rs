@@ -21,7 +21,10 @@ use axum::{
 use futures_util::{StreamExt, stream};
 use http::HeaderValue;
 
-use crate::call::{self, Call, Tool};
+use crate::{
+    call::{self, Call, Tool},
+    grants,
+};
 
 /// How long a stream stays open after its only event.
 const STREAM_END: Duration = Duration::from_millis(2);
@@ -31,14 +34,17 @@ const PIECE: &[u8] = &[b'x'; 64 * 1024];
 /// Where the number of calls is told.
 pub(crate) const COUNT_PATH: &str = "/count";
 
-type Count = Arc<AtomicU64>;
+/// How many calls there were.
+pub(crate) type Count = Arc<AtomicU64>;
 
 /// The server's routes.
 pub(crate) fn router() -> Router {
+    let calls = Count::default();
     Router::new()
         .route(call::PATH, post(answer))
         .route(COUNT_PATH, get(count))
-        .with_state(Count::default())
+        .with_state(calls.clone())
+        .merge(grants::router(calls))
 }
 
 async fn count(State(count): State<Count>) -> String {
@@ -50,13 +56,19 @@ async fn answer(State(count): State<Count>, headers: HeaderMap, body: Bytes) -> 
     if headers.get(call::KEY_HEADER).is_none_or(|key| key != call::KEY) {
         return (StatusCode::UNAUTHORIZED, "the key is missing").into_response();
     }
-    let Ok(Call { id, params }) = serde_json::from_slice::<Call>(&body) else {
+    answer_to(&body)
+}
+
+/// Answers a call that has shown what it must.
+pub(crate) fn answer_to(body: &[u8]) -> Response {
+    let Ok(Call { id, params }) = serde_json::from_slice::<Call>(body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     let text = &params.arguments.text;
     match params.name {
         Tool::Echo => typed("application/json", call::answer(id, text).to_string()),
         Tool::Stream => typed("text/event-stream", events(id, text)),
+        Tool::Parts => typed("text/event-stream", parts(id, text)),
         Tool::Large => typed("application/json", large(id)),
     }
 }
@@ -74,6 +86,18 @@ fn events(id: u64, text: &str) -> Body {
         Ok(Bytes::new())
     });
     Body::from_stream(stream::once(async { Ok::<_, Infallible>(event) }).chain(end))
+}
+
+/// The event in two writes, the second as soon as the first is with the kernel.
+fn parts(id: u64, text: &str) -> Body {
+    let end = Bytes::from(format!("data: {}\n\n", call::answer(id, text)));
+    let end = stream::once(async move {
+        tokio::task::yield_now().await;
+        Ok(end)
+    });
+    let begin =
+        stream::once(async { Ok::<_, Infallible>(Bytes::from_static(b"event: message\n")) });
+    Body::from_stream(begin.chain(end))
 }
 
 fn large(id: u64) -> Body {

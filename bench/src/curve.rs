@@ -1,0 +1,115 @@
+//! The cost curve: what calls cost beside 1,000 and beside 100,000 connectors of users who are away.
+
+use std::{fs, path::Path, time::Duration};
+
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+
+use crate::{
+    goals::Row,
+    keyway::Plan,
+    load::Loop,
+    once::{self, Cold},
+    process::Process,
+    rounds::MANY,
+    run,
+    spread::Spread,
+    target::Target,
+};
+
+const FEW: u32 = 1_000;
+const PLENTY: u32 = 100_000;
+const ROUNDS: usize = 5;
+const TIME: Duration = Duration::from_secs(1);
+
+/// The ratios of the dearer database to the cheaper, on copies of one whose users have called before.
+///
+/// # Errors
+/// Where a database cannot be filled, Keyway does not start, or a call fails.
+pub(crate) async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
+    let few = beside(plan, FEW).await?.start_again().await?;
+    let plenty = beside(plan, PLENTY).await?.start_again().await?;
+    let cold = [once::cold(&few).await?, once::cold(&plenty).await?];
+    few.warm_up().await?;
+    plenty.warm_up().await?;
+    let mut ratios = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let before = cpu(&few).await?;
+        ratios.push(cpu(&plenty).await? / before);
+    }
+    run::end(vec![few, plenty]).await?;
+    Ok(rows(Spread::of(ratios), &cold))
+}
+
+fn rows(warm: Option<Spread>, [few, plenty]: &[Cold; 2]) -> Vec<Row> {
+    let (queries, more) = (plenty.queries, plenty.more / few.more);
+    let (before, after) = (few.more, plenty.more);
+    vec![
+        Row {
+            figure: "CPU per warm call beside 100,000 connectors / beside 1,000",
+            goal: "≤ 1.05",
+            measured: warm.map_or_else(String::new, |warm| format!("{warm:.2}")),
+            is_met: warm.is_some_and(|warm| warm.median <= 1.05),
+        },
+        Row {
+            figure: "what a cold call takes more, beside 100,000 / beside 1,000",
+            goal: "≤ 1.6",
+            measured: format!("{more:.2} ({after:.0} µs / {before:.0} µs; {queries:.4} queries)"),
+            is_met: more <= 1.6,
+        },
+    ]
+}
+
+/// A copy of the database with connectors and grants of other users besides.
+async fn beside(plan: &Plan, connectors: u32) -> anyhow::Result<Plan> {
+    let database = plan.database.with_extension(format!("{connectors}.db"));
+    let mut from = open(&plan.database).await?;
+    sqlx::query(AssertSqlSafe(format!("VACUUM INTO '{}'", database.display())))
+        .execute(&mut from)
+        .await?;
+    from.close().await?;
+    fill(&database, connectors).await?;
+    anyhow::ensure!(fs::metadata(&database)?.len() > 0, "the copy of the database is empty");
+    Ok(Plan { database, ..plan.clone() })
+}
+
+async fn open(database: &Path) -> anyhow::Result<SqliteConnection> {
+    Ok(SqliteConnection::connect(&format!("sqlite://{}", database.display())).await?)
+}
+
+/// Copies one connector and its grant for each of those users.
+async fn fill(database: &Path, connectors: u32) -> anyhow::Result<()> {
+    let mut connection = open(database).await?;
+    let statements = [
+        "BEGIN".to_owned(),
+        format!(
+            "CREATE TEMP TABLE others AS WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL \
+             SELECT n + 1 FROM n WHERE n < {connectors}) \
+             SELECT c.* FROM n, (SELECT * FROM connectors LIMIT 1) AS c"
+        ),
+        "UPDATE others SET id = randomblob(16), user_id = 'other-' || rowid".to_owned(),
+        "CREATE TEMP TABLE theirs AS SELECT g.* FROM others, (SELECT * FROM grants LIMIT 1) AS g"
+            .to_owned(),
+        "UPDATE theirs SET user_id = 'other-' || rowid, \
+         connector_id = (SELECT id FROM others WHERE others.rowid = theirs.rowid)"
+            .to_owned(),
+        "INSERT INTO connectors SELECT * FROM others".to_owned(),
+        "INSERT INTO grants SELECT * FROM theirs".to_owned(),
+        "COMMIT".to_owned(),
+        "ANALYZE".to_owned(),
+    ];
+    for statement in statements {
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
+    }
+    Ok(connection.close().await?)
+}
+
+/// The processor time of a warm call, in µs.
+async fn cpu(target: &Target) -> anyhow::Result<f64> {
+    let seconds = || target.process.as_ref().map_or(Ok(0.0), Process::cpu_seconds);
+    let calls = Loop::open(target, MANY).await?;
+    let before = seconds()?;
+    let load = calls.run(TIME).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a count of calls within seconds")]
+    let calls = load.latencies.len() as f64;
+    Ok((seconds()? - before) / calls * 1e6)
+}
