@@ -89,6 +89,22 @@ async fn a_warm_call_costs_one_upstream_request_and_no_query() {
 }
 
 #[tokio::test]
+async fn the_first_call_after_a_start_costs_a_look_up_of_connector_headers_and_grant() {
+    let directory = directory();
+    let settings = Settings::single_user(&directory);
+    let stage = signed_in(&settings, &directory).await;
+    stage.mcp.script(|script| script.sessions = false);
+    stage.process.api().mcp("notes").call("whoami", "{}").await.expect(200);
+    stage.process.terminate().await;
+
+    let process = Process::serve(&settings, &directory).await;
+    let before = process.metrics().await.value(QUERIES);
+    process.api().mcp("notes").call("whoami", "{}").await.expect(200);
+    let queries = process.metrics().await.value(QUERIES) - before;
+    assert_eq!(format!("{queries} queries"), "3 queries");
+}
+
+#[tokio::test]
 async fn the_log_of_a_sign_in_a_refresh_and_a_call_holds_no_secret() {
     let directory = directory();
     let mut settings = Settings::single_user(&directory);
