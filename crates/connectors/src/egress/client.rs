@@ -15,15 +15,15 @@ use http_body_util::Full;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioTimer},
 };
 use keyway_oauth::http::SendError;
 use rustls::{ClientConfig, crypto::aws_lc_rs};
-use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::{
     body::Body,
+    prompt::{PromptConnector, PromptStream, note_stream},
     resolver::{AddressRefused, GuardedResolver},
     tls_faults,
 };
@@ -38,7 +38,7 @@ const USER_AGENT: HeaderValue =
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 type BoxError = Box<dyn StdError + Send + Sync>;
-type Tls = HttpsConnector<HttpConnector<GuardedResolver>>;
+type Tls = HttpsConnector<PromptConnector>;
 
 /// A pooled client.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Client {
             .with_tls_config(tls)
             .https_or_http()
             .enable_all_versions()
-            .wrap_connector(tcp);
+            .wrap_connector(PromptConnector(tcp));
         #[expect(clippy::disallowed_methods, reason = "this is the egress client")]
         let client = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -76,7 +76,9 @@ impl Client {
         headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
         headers.entry(header::ACCEPT).or_insert(ANYTHING);
         let sent = self.0.request(request.map(Full::new)).await;
-        Ok(sent.map_err(|error| classify(&error))?.map(Body::from))
+        let answer = sent.map_err(|error| classify(&error))?;
+        note_stream(&answer);
+        Ok(answer.map(Body::from))
     }
 }
 
@@ -93,7 +95,7 @@ pub(super) fn tls() -> Result<ClientConfig, rustls::Error> {
 #[derive(Clone)]
 struct Connector(Tls);
 
-type Connected = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Connected = MaybeHttpsStream<PromptStream>;
 
 impl Service<Uri> for Connector {
     type Response = Connected;

@@ -5,6 +5,7 @@ mod address;
 mod admission;
 mod body;
 mod client;
+mod prompt;
 mod resolver;
 mod rule;
 mod tls_faults;

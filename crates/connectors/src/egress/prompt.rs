@@ -1,0 +1,133 @@
+//! Connections that acknowledge event streams at once. A server that leaves Nagle's algorithm on holds its
+//! second small write back until the first is acknowledged, and the kernel takes about 40 ms for that.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use http::{HeaderValue, Response, Uri, header};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection, HttpConnector},
+    rt::TokioIo,
+};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use super::resolver::GuardedResolver;
+
+type Tcp = HttpConnector<GuardedResolver>;
+
+/// Connects, and hands out [`PromptStream`]s.
+#[derive(Clone)]
+pub(super) struct PromptConnector(pub(super) Tcp);
+
+impl Service<Uri> for PromptConnector {
+    type Response = PromptStream;
+    type Error = <Tcp as Service<Uri>>::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<PromptStream, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.0.call(uri);
+        Box::pin(
+            async move { Ok(PromptStream { tcp: connecting.await?, streams: Streams::default() }) },
+        )
+    }
+}
+
+/// Whether a connection has carried an event stream. Only then is an acknowledgement a packet of its own:
+/// that of a plain answer goes with the next request.
+#[derive(Clone, Default)]
+struct Streams(Arc<AtomicBool>);
+
+/// Notes on the answer's connection that it carries an event stream.
+pub(super) fn note_stream<B>(answer: &Response<B>) {
+    let kind = answer.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
+        && let Some(Streams(streams)) = answer.extensions().get()
+    {
+        streams.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A connection that acknowledges what it reads at once, as soon as it has carried an event stream.
+pub(super) struct PromptStream {
+    tcp: TokioIo<TcpStream>,
+    streams: Streams,
+}
+
+impl PromptStream {
+    /// The kernel forgets this with nearly every read, so it is said after each. Where it cannot be said,
+    /// the acknowledgement comes late.
+    #[cfg(target_os = "linux")]
+    fn acknowledge(&self) {
+        if self.streams.0.load(Ordering::Relaxed)
+            && let Err(error) = self.tcp.inner().set_quickack(true)
+        {
+            tracing::debug!(%error, "TCP_QUICKACK could not be set");
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn acknowledge(&self) {}
+}
+
+impl Connection for PromptStream {
+    fn connected(&self) -> Connected {
+        self.tcp.connected().extra(self.streams.clone())
+    }
+}
+
+impl Read for PromptStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.tcp).poll_read(cx, buffer);
+        if read.is_ready() {
+            self.acknowledge();
+        }
+        read
+    }
+}
+
+impl Write for PromptStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, parts)
+    }
+}
