@@ -3,28 +3,27 @@
 import type { ComponentChildren, InputHTMLAttributes, TextareaHTMLAttributes } from "preact";
 import { useId } from "preact/hooks";
 
-interface Props extends InputHTMLAttributes<HTMLInputElement> {
+interface Labels {
   label: string;
   hint?: ComponentChildren;
   onText: (text: string) => void;
 }
 
-export function Field({ label, hint, onText, ...input }: Props) {
+/** What keeps the browser from changing or remembering what is typed. */
+const AS_TYPED = { autocomplete: "off", autocapitalize: "off", spellcheck: false } as const;
+
+interface LabelledProps extends Pick<Labels, "label" | "hint"> {
+  children: (ids: { id: string; "aria-describedby": string | undefined }) => ComponentChildren;
+}
+
+/** A label before an input and a hint after it; the input is given the ids that tie them together. */
+function Labelled({ label, hint, children }: LabelledProps) {
   const id = useId();
   const hintId = hint === undefined ? undefined : `${id}-hint`;
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input
-        type="text"
-        autocomplete="off"
-        autocapitalize="off"
-        spellcheck={false}
-        {...input}
-        id={id}
-        aria-describedby={hintId}
-        onInput={(event) => onText(event.currentTarget.value)}
-      />
+      {children({ id, "aria-describedby": hintId })}
       {hint !== undefined && (
         <p class="hint" id={hintId}>
           {hint}
@@ -34,40 +33,48 @@ export function Field({ label, hint, onText, ...input }: Props) {
   );
 }
 
+type Props = Labels & InputHTMLAttributes<HTMLInputElement>;
+
+export function Field({ label, hint, onText, ...input }: Props) {
+  return (
+    <Labelled label={label} hint={hint}>
+      {(ids) => (
+        <input
+          type="text"
+          {...AS_TYPED}
+          {...input}
+          {...ids}
+          onInput={(event) => onText(event.currentTarget.value)}
+        />
+      )}
+    </Labelled>
+  );
+}
+
 /** A field for a secret: never shown, never remembered by the browser's forms. */
 export function SecretField(props: Props) {
   return <Field {...props} type="password" autocomplete="new-password" />;
 }
 
-interface LongProps extends TextareaHTMLAttributes<HTMLTextAreaElement> {
-  label: string;
-  hint?: ComponentChildren;
-  onText: (text: string) => void;
-}
-
 /** A field for text of several lines, such as a key. */
-export function LongField({ label, hint, onText, ...area }: LongProps) {
-  const id = useId();
-  const hintId = hint === undefined ? undefined : `${id}-hint`;
+export function LongField({
+  label,
+  hint,
+  onText,
+  ...area
+}: Labels & TextareaHTMLAttributes<HTMLTextAreaElement>) {
   return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <textarea
-        class="code"
-        autocomplete="off"
-        autocapitalize="off"
-        spellcheck={false}
-        {...area}
-        id={id}
-        aria-describedby={hintId}
-        onInput={(event) => onText(event.currentTarget.value)}
-      />
-      {hint !== undefined && (
-        <p class="hint" id={hintId}>
-          {hint}
-        </p>
+    <Labelled label={label} hint={hint}>
+      {(ids) => (
+        <textarea
+          class="code"
+          {...AS_TYPED}
+          {...area}
+          {...ids}
+          onInput={(event) => onText(event.currentTarget.value)}
+        />
       )}
-    </div>
+    </Labelled>
   );
 }
 
@@ -81,17 +88,17 @@ interface SelectProps {
 
 /** One of several. */
 export function SelectField({ label, options, value, onText }: SelectProps) {
-  const id = useId();
   return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <select id={id} onChange={(event) => onText(event.currentTarget.value)}>
-        {Object.entries(options).map(([name, text]) => (
-          <option key={name} value={name} selected={name === value}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </div>
+    <Labelled label={label}>
+      {({ id }) => (
+        <select id={id} onChange={(event) => onText(event.currentTarget.value)}>
+          {Object.entries(options).map(([name, text]) => (
+            <option key={name} value={name} selected={name === value}>
+              {text}
+            </option>
+          ))}
+        </select>
+      )}
+    </Labelled>
   );
 }

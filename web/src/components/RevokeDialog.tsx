@@ -3,8 +3,7 @@
 import type { PersonalToken } from "../api/types";
 import { useRevokeToken } from "../state/tokens";
 import { texts } from "../words";
-import { Dialog } from "./Dialog";
-import { ErrorNotice } from "./Notice";
+import { ConfirmDialog } from "./ConfirmDialog";
 
 interface Props {
   token: PersonalToken;
@@ -13,26 +12,15 @@ interface Props {
 }
 
 export function RevokeDialog({ token, onRevoked, onClose }: Props) {
-  const revoke = useRevokeToken(token);
   return (
-    <Dialog title={texts.tokens.revokeTitle(token.name)} onClose={onClose}>
-      <div class="dialog-body">
-        <p>{texts.tokens.revokeBody}</p>
-        <ErrorNotice error={revoke.error} />
-        <div class="dialog-foot">
-          <button type="button" data-first-focus onClick={onClose}>
-            {texts.cancel}
-          </button>
-          <button
-            type="button"
-            class="danger filled"
-            aria-disabled={revoke.isPending}
-            onClick={() => !revoke.isPending && revoke.mutate(undefined, { onSuccess: onRevoked })}
-          >
-            {revoke.isPending ? texts.tokens.revoking : texts.tokens.revokeConfirm}
-          </button>
-        </div>
-      </div>
-    </Dialog>
+    <ConfirmDialog
+      title={texts.tokens.revokeTitle(token.name)}
+      body={texts.tokens.revokeBody}
+      confirm={texts.tokens.revokeConfirm}
+      confirming={texts.tokens.revoking}
+      work={useRevokeToken(token)}
+      onDone={onRevoked}
+      onClose={onClose}
+    />
   );
 }
