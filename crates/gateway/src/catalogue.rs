@@ -23,6 +23,7 @@ use crate::{
     client::{Done, Task, perform},
     error::{Error, Result},
     gateway::Gateway,
+    parameters::ToolParameters,
     tools,
 };
 
@@ -63,6 +64,8 @@ impl CatalogueKey {
 pub(crate) struct Listed {
     /// The items, raw and in the server's order.
     pub(crate) items: Vec<Box<RawValue>>,
+    /// Which parameters are repeated as headers, where it is a list of tools.
+    pub(crate) parameters: ToolParameters,
     /// When it was fetched.
     pub(crate) fetched_at: Timestamp,
     fresh_for: Duration,
@@ -212,8 +215,10 @@ fn fresh(listed: Arc<Listed>) -> Found {
 /// The tools as they were listed last, in this process or another.
 pub(crate) async fn stored(gateway: &Gateway, connector: &Connector) -> Option<Arc<Listed>> {
     let stored = gateway.cx.database.tool_list(&connector.user_id, connector.id).await.ok()??;
+    let items: Vec<_> = serde_json::from_str(&stored.tools_json).ok()?;
     Some(Arc::new(Listed {
-        items: serde_json::from_str(&stored.tools_json).ok()?,
+        parameters: ToolParameters::of(&items),
+        items,
         fetched_at: stored.fetched_at,
         fresh_for: Duration::ZERO,
         refetch_from: stored.fetched_at,
@@ -234,7 +239,12 @@ async fn fetch(gateway: &Gateway, caller: &Caller, key: &CatalogueKey) -> Result
     };
     let now = gateway.cx.clock.now();
     let told = before.is_some_and(|before| gateway.catalogue.has_changed(key, &before));
+    let parameters = match key.list {
+        List::Tools => ToolParameters::of(&pages.items),
+        _ => ToolParameters::default(),
+    };
     Ok(Arc::new(Listed {
+        parameters,
         items: pages.items,
         fetched_at: now,
         fresh_for: pages.fresh_for.unwrap_or(FRESH),

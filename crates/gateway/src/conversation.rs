@@ -1,19 +1,17 @@
 //! How a server is spoken to, remembered from one call to the next: its wire, its session, and which
 //! parameters of its tools the stateless wire repeats as headers.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError, RwLock},
-};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use http::{HeaderName, HeaderValue, StatusCode};
 use keyway_connectors::{
     contact::Connected,
-    upstream::{Capabilities, Era, Failure, HeaderParameters, RawObject, Reply},
+    upstream::{Capabilities, Era, Failure, RawObject, Reply},
 };
 use keyway_model::{ConnectorId, SignInId};
-use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
+
+use crate::parameters::ToolParameters;
 
 /// What a negotiated wire holds for: another sign-in, URL or setting negotiates anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,14 +34,7 @@ pub(crate) struct Spoken {
     pub(crate) instructions: Option<String>,
     /// From which level on the session tells its log, where that was said.
     pub(crate) log_level: Mutex<Option<String>>,
-    parameters: RwLock<Option<HashMap<String, HeaderParameters>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Annotated {
-    name: String,
-    input_schema: Value,
+    parameters: RwLock<Option<ToolParameters>>,
 }
 
 /// Whether an answer says that the session it names is gone: 404 (MCP 2025-11-25, session management), or
@@ -84,13 +75,8 @@ impl Spoken {
 
     /// Takes note of the tools' schemas.
     pub(crate) fn learn(&self, tools: &[Box<RawValue>]) {
-        let annotated = |tool: &RawValue| {
-            let tool: Annotated = serde_json::from_str(tool.get()).ok()?;
-            let parameters = HeaderParameters::of_schema(&tool.input_schema).ok()?;
-            (!parameters.is_empty()).then_some((tool.name, parameters))
-        };
         if self.era.is_stateless() {
-            let known = tools.iter().filter_map(|tool| annotated(tool)).collect();
+            let known = ToolParameters::of(tools);
             *self.parameters.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
         }
     }
@@ -102,7 +88,7 @@ impl Spoken {
         arguments: &Value,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
         let parameters = self.parameters.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(annotated) = parameters.as_ref().and_then(|known| known.get(tool)) else {
+        let Some(annotated) = parameters.as_ref().and_then(|known| known.of_tool(tool)) else {
             return Ok(Vec::new());
         };
         annotated.headers(arguments)

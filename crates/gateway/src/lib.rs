@@ -12,6 +12,7 @@ pub mod error;
 pub mod gateway;
 mod health;
 mod names;
+mod parameters;
 pub mod policy;
 pub mod proxy;
 mod retry;

@@ -4,10 +4,9 @@ use http::HeaderMap;
 use keyway_connectors::{
     access_token::{self, Gate},
     contact::List,
-    upstream::{HeaderParameters, RawObject, decoded},
+    upstream::{RawObject, decoded},
 };
 use keyway_model::Caller;
-use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -199,13 +198,8 @@ impl Asking<'_> {
         let Ok(credential) = credential.await else { return Ok(()) };
         let key = CatalogueKey::new(&credential, List::Tools);
         let Some(listed) = self.gateway.catalogue.held(&key) else { return Ok(()) };
-        let tools = listed.items.iter().filter_map(|item| serde_json::from_str(item.get()).ok());
-        let Some(tool) =
-            tools.into_iter().find(|tool: &Described| Some(&tool.name) == target.name.as_ref())
-        else {
-            return Ok(());
-        };
-        let Ok(parameters) = HeaderParameters::of_schema(&tool.input_schema) else { return Ok(()) };
+        let annotated = target.name.as_deref().and_then(|name| listed.parameters.of_tool(name));
+        let Some(parameters) = annotated else { return Ok(()) };
         let arguments = self.request.params.read("arguments").unwrap_or(json!({}));
         let Ok(wanted) = parameters.headers(&arguments) else { return Ok(()) };
         for (name, value) in &wanted {
@@ -222,11 +216,4 @@ impl Asking<'_> {
             None => Ok(()),
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Described {
-    name: String,
-    input_schema: Value,
 }
