@@ -89,7 +89,7 @@ async fn a_warm_call_costs_one_upstream_request_and_no_query() {
 }
 
 #[tokio::test]
-async fn the_first_call_after_a_start_costs_a_look_up_of_connector_headers_and_grant() {
+async fn the_first_call_after_a_start_costs_one_look_up_by_key() {
     let directory = directory();
     let settings = Settings::single_user(&directory);
     let stage = signed_in(&settings, &directory).await;
@@ -101,7 +101,7 @@ async fn the_first_call_after_a_start_costs_a_look_up_of_connector_headers_and_g
     let before = process.metrics().await.value(QUERIES);
     process.api().mcp("notes").call("whoami", "{}").await.expect(200);
     let queries = process.metrics().await.value(QUERIES) - before;
-    assert_eq!(format!("{queries} queries"), "3 queries");
+    assert_eq!(format!("{queries} queries"), "1 queries");
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use keyway_model::{
     StateReason, Timestamp,
 };
 use keyway_oauth::challenge::BearerChallenge;
-use secrecy::ExposeSecret;
+use keyway_storage::StoredCredential;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use self::credentials::{Credentials, follow_changes};
@@ -104,13 +105,13 @@ pub async fn credential(
 ) -> Result<Arc<Credential>> {
     let now = cx.clock.now();
     let Some(held) = cx.credentials.find(&caller.user, key) else {
-        return load(cx, caller, key, gate).await;
+        return Box::pin(load(cx, caller, key, gate)).await;
     };
     if !caller.may_use(held.connector.id) {
         return Err(Error::NotFound);
     }
     if held.is_due(now) {
-        return load(cx, caller, key, gate).await;
+        return Box::pin(load(cx, caller, key, gate)).await;
     }
     if let Some(token) = held.token.as_ref().filter(|_| held.is_due_soon(now)) {
         drop(refresh::begin(cx, &held.connector, token.generation));
@@ -154,20 +155,20 @@ async fn load(
     gate: Gate,
 ) -> Result<Arc<Credential>> {
     let changes = cx.credentials.changes();
-    let connector = cx.database.connector(&caller.user, key).await?;
-    let connector = connector.filter(|found| caller.may_use(found.id)).ok_or(Error::NotFound)?;
+    let found = cx.database.credential(&caller.user, key).await?;
+    let found = found.filter(|found| caller.may_use(found.connector.id)).ok_or(Error::NotFound)?;
+    let StoredCredential { connector, headers, grant } = found;
     check_usable(&connector, gate)?;
     let client = cx.egress.on_behalf_of(&connector.url);
     let refused = |refusal| Error::from(refusal).about(connector.reference());
     let url = client.admit(&connector.url).map_err(refused)?;
     let target = client.target(&url).map_err(refused)?;
-    let headers = static_headers(cx, &connector).await?;
-    let plain = Credential::new(connector, url, target, headers);
+    let plain = Credential::new(connector, url, target, static_headers(headers?)?);
     let credential = Arc::new(match plain.connector.auth_type {
         AuthType::Headers => plain,
         AuthType::OAuth => {
             let provider = DbOAuthProvider::new(cx, plain.connector.clone(), Mode::Use);
-            with_token(cx, plain, &*provider.fresh_grant().await?)?
+            with_token(cx, plain, &*provider.fresh_grant(grant).await?)?
         }
     });
     cx.credentials.keep(&credential, changes);
@@ -181,12 +182,14 @@ async fn load(
 pub(crate) async fn stored(cx: &Context, connector: &Connector, url: &Url) -> Result<Credential> {
     check_usable(connector, Gate::Test)?;
     let target = cx.egress.on_behalf_of(&connector.url).target(url)?;
-    let headers = static_headers(cx, connector).await?;
+    let key = ConnectorKey::Id(connector.id);
+    let found = cx.database.credential(&connector.user_id, &key).await?.ok_or(Error::NotFound)?;
+    let headers = static_headers(found.headers?)?;
     let plain = Credential::new(connector.clone(), url.clone(), target, headers);
     if connector.auth_type == AuthType::Headers {
         return Ok(plain);
     }
-    match cx.database.grant(&connector.user_id, connector.id).await {
+    match found.grant {
         Ok(Some(grant)) => with_token(cx, plain, &grant),
         Ok(None) => Err(Error::SignInRequired(connector.reference())),
         Err(keyway_storage::Error::Unsealing { .. }) => {
@@ -210,9 +213,9 @@ fn check_usable(connector: &Connector, gate: Gate) -> Result<()> {
     }
 }
 
-async fn static_headers(cx: &Context, connector: &Connector) -> Result<HeaderMap> {
+fn static_headers(stored: Vec<(String, SecretString)>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
-    for (name, value) in cx.database.header_values(&connector.user_id, connector.id).await? {
+    for (name, value) in stored {
         let name = HeaderName::try_from(name.as_str());
         let value = HeaderValue::try_from(value.expose_secret());
         let (Ok(name), Ok(mut value)) = (name, value) else {

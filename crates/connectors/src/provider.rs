@@ -74,8 +74,12 @@ impl DbOAuthProvider {
     /// # Errors
     /// [`Error::SignInRequired`] or [`Error::ReauthRequired`] where there is none.
     pub async fn stored_grant(&self) -> Result<Grant> {
-        let grant = self.cx.database.grant(&self.connector.user_id, self.connector.id).await;
-        match grant {
+        self.opened(self.cx.database.grant(&self.connector.user_id, self.connector.id).await).await
+    }
+
+    /// The grant that was read; one that does not open is marked.
+    async fn opened(&self, read: Result<Option<Grant>, keyway_storage::Error>) -> Result<Grant> {
+        match read {
             Ok(grant) => grant.ok_or_else(|| self.person_needed()),
             Err(keyway_storage::Error::Unsealing { .. }) => {
                 self.mark(StateReason::KeyUnavailable).await?;
@@ -85,16 +89,20 @@ impl DbOAuthProvider {
         }
     }
 
-    /// A grant whose access token is good to be sent: renewed first where it is about to end.
+    /// A grant whose access token is good to be sent: the one that was `read`, renewed first where it is
+    /// about to end.
     ///
     /// # Errors
     /// [`Error::ReauthRequired`] where a person is needed, with the row marked;
     /// [`Error::RefreshUnavailable`] where the token has ended and cannot be renewed for now.
-    pub async fn fresh_grant(&self) -> Result<Arc<Grant>> {
+    pub async fn fresh_grant(
+        &self,
+        read: Result<Option<Grant>, keyway_storage::Error>,
+    ) -> Result<Arc<Grant>> {
         if self.needs_first() {
             return self.renewed(refresh::fetch_first(&self.cx, &self.connector).await);
         }
-        let grant = self.stored_grant().await?;
+        let grant = self.opened(read).await?;
         let now = self.cx.clock.now();
         let due = grant.renew_at().is_some_and(|due| now >= due);
         if !due {

@@ -10,8 +10,8 @@ use keyway_model::{ConnectorId, ConnectorState, Grant, StateReason, Timestamp, U
 use secrecy::SecretString;
 
 pub use facts::GrantFacts;
-pub(crate) use row::GrantRow;
-use row::{grant_columns, place};
+use row::place;
+pub(crate) use row::{GrantRow, grant_columns};
 
 use crate::{
     clocked::{Clocked, clocked},
@@ -83,7 +83,7 @@ impl Database {
     pub async fn grant(&self, user: &UserId, id: ConnectorId) -> Result<Option<Grant>, Error> {
         let row: Option<GrantRow> =
             dispatch!(fetch_optional self.reading(), ONE, user.as_str(), id.as_uuid())?;
-        row.map(|row| self.open_grant(row)).transpose()
+        row.map(|row| self.open_grant(user, id, row)).transpose()
     }
 
     /// Takes the lease to refresh this generation, and writes the attempt down before anything is
@@ -106,7 +106,7 @@ impl Database {
             fetch_optional self.writing(), LEASE.text(self), self.clock_parameter(), user.as_str(),
             id.as_uuid(), generation, owner, lease_ms
         )?;
-        row.map(|row| self.open_grant(row)).transpose()
+        row.map(|row| self.open_grant(user, id, row)).transpose()
     }
 
     /// Stores what a refresh of this generation gave, counts the generation up, ends lease and
@@ -136,7 +136,7 @@ impl Database {
         let Some(row) = row else {
             return Ok(None);
         };
-        let grant = self.open_grant(row)?;
+        let grant = self.open_grant(user, id, row)?;
         dispatch!(execute transaction.statement(), HEAL, user.as_str(), id.as_uuid(), self.stamp())?;
         transaction.announce_connector(user, id);
         transaction.commit().await?;

@@ -8,8 +8,14 @@ use crate::{
     transaction::Transaction,
 };
 
-const OF_CONNECTOR: &str = "SELECT name_key, name, value FROM connector_headers
-    WHERE user_id = $1 AND connector_id = $2 ORDER BY position";
+/// What a header is read with, by names that no other table has.
+macro_rules! header_columns {
+    () => {
+        "name_key, name AS header_name, value AS header_value"
+    };
+}
+pub(crate) use header_columns;
+
 const SET: &str = "INSERT INTO connector_headers
         (connector_id, user_id, name_key, name, position, value)
     VALUES ($1, $2, $3, $4,
@@ -19,24 +25,23 @@ const REMOVE: &str = "DELETE FROM connector_headers
     WHERE user_id = $1 AND connector_id = $2 AND name_key = $3";
 const DROP: &str = "DELETE FROM connector_headers WHERE user_id = $1 AND connector_id = $2";
 
+#[derive(sqlx::FromRow)]
+pub(crate) struct HeaderRow {
+    name_key: String,
+    header_name: String,
+    header_value: Vec<u8>,
+}
+
 impl Database {
-    /// The connector's headers with their values, in the user's order.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`], [`Error::Unsealing`].
-    pub async fn header_values(
+    /// The header of a row of this user and connector: its name, and its value opened.
+    pub(crate) fn open_header(
         &self,
         user: &UserId,
-        id: ConnectorId,
-    ) -> Result<Vec<(String, SecretString)>, Error> {
-        let rows: Vec<(String, String, Vec<u8>)> =
-            dispatch!(fetch_all self.reading(), OF_CONNECTOR, user.as_str(), id.as_uuid())?;
-        rows.into_iter()
-            .map(|(name_key, name, sealed)| {
-                let key = header_key(id, &name_key);
-                Ok((name, self.open_sealed(place(&key, user), &sealed)?))
-            })
-            .collect()
+        connector: ConnectorId,
+        row: HeaderRow,
+    ) -> Result<(String, SecretString), Error> {
+        let key = header_key(connector, &row.name_key);
+        Ok((row.header_name, self.open_sealed(place(&key, user), &row.header_value)?))
     }
 
     /// Gives a header a value. A new one comes last.

@@ -165,7 +165,7 @@ impl Database {
         connector: ConnectorId,
     ) -> Result<Option<Grant>, Error> {
         let row = transaction.take_grant(user, connector).await?;
-        let grant = row.and_then(|row| self.open_if_possible(row));
+        let grant = row.and_then(|row| self.open_if_possible(user, connector, row));
         if let Some(grant) = &grant {
             self.insert_revocation(transaction, grant, None, Some(user)).await?;
         }

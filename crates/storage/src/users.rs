@@ -21,7 +21,8 @@ impl Database {
         let connectors = transaction.hold_connectors(user).await?;
         for &connector in &connectors {
             let row = transaction.take_grant(user, connector).await?;
-            if let Some(grant) = row.and_then(|row| self.open_if_possible(row)) {
+            let grant = row.and_then(|row| self.open_if_possible(user, connector, row));
+            if let Some(grant) = grant {
                 self.insert_revocation(&mut transaction, &grant, None, None).await?;
             }
             transaction.announce_connector(user, connector);

@@ -5,10 +5,11 @@ use std::{path::PathBuf, time::Duration};
 
 use keyway_model::{
     AuthType, AuthorizationSession, AuthorizationSessionId, ClientRegistration, Clock, Connector,
-    ConnectorId, ConnectorState, Grant, Health, HealthStatus, ManualClock, OAuthSettings, Random,
-    RegistrationKind, SessionStatus, SignInId, ToolModes, UserId,
+    ConnectorId, ConnectorKey, ConnectorState, Grant, Health, HealthStatus, ManualClock,
+    OAuthSettings, Random, RegistrationKind, SessionStatus, SignInId, ToolModes, UserId,
 };
-use keyway_storage::{Database, KeyRing, Options};
+use keyway_storage::{Database, Error, KeyRing, Options, StoredCredential};
+use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
@@ -219,6 +220,24 @@ impl Bench {
 }
 
 /// A client with a secret.
+/// What is stored of the user's connector to call its server with.
+pub(crate) async fn credential(
+    database: &Database,
+    user: &UserId,
+    key: ConnectorKey,
+) -> Option<StoredCredential> {
+    database.credential(user, &key).await.unwrap()
+}
+
+/// The values of the connector's headers.
+pub(crate) async fn header_values(
+    database: &Database,
+    connector: &Connector,
+) -> Result<Vec<(String, SecretString)>, Error> {
+    let key = ConnectorKey::Id(connector.id);
+    credential(database, &connector.user_id, key).await.unwrap().headers
+}
+
 pub(crate) fn client() -> ClientRegistration {
     ClientRegistration {
         kind: RegistrationKind::Dynamic,

@@ -7,7 +7,7 @@ use keyway_model::{
 use keyway_storage::{ConnectorUpdate, Error, HeaderEdit, SecretEdit};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::bench::{Bench, ana, bob, on_both};
+use crate::bench::{Bench, ana, bob, credential, header_values, on_both};
 
 fn full(bench: &Bench) -> Connector {
     Connector {
@@ -74,7 +74,7 @@ pub(crate) async fn stored(bench: &Bench, connector: &Connector) -> Connector {
 }
 
 async fn values(bench: &Bench, connector: &Connector) -> Vec<(String, String)> {
-    let values = bench.database.header_values(&ana(), connector.id).await.unwrap();
+    let values = header_values(&bench.database, connector).await.unwrap();
     values.into_iter().map(|(name, value)| (name, value.expose_secret().to_owned())).collect()
 }
 
@@ -83,6 +83,32 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 on_both! {
+    async fn a_connector_comes_with_its_headers_and_its_grant_in_one_statement(bench) {
+        let connector = full(bench);
+        let database = &bench.database;
+        database.insert_connector(&connector, &headers(), None, &[]).await.unwrap();
+        let slug = || ConnectorKey::Slug(connector.slug.clone());
+        let without = credential(database, &ana(), slug()).await.unwrap();
+        assert_eq!(without.connector, stored(bench, &connector).await);
+        assert!(without.grant.unwrap().is_none());
+        let expected = bench.sign_in(&connector).await;
+        for key in [slug(), ConnectorKey::Id(connector.id)] {
+            let found = credential(database, &ana(), key).await.unwrap();
+            assert_eq!(found.connector, stored(bench, &connector).await);
+            assert_eq!(format!("{:?}", found.grant.unwrap().unwrap()), format!("{expected:?}"));
+            let values = found.headers.unwrap().into_iter();
+            let values: Vec<_> =
+                values.map(|(name, value)| (name, value.expose_secret().to_owned())).collect();
+            assert_eq!(values, pairs(&[("X-Key", "canary-1"), ("a-first", "canary-2")]));
+        }
+        let mut bare = bench.new_connector(&ana(), "bare", AuthType::Headers);
+        bare.url = connector.url.clone();
+        database.insert_connector(&bare, &[], None, &[]).await.unwrap();
+        let found = credential(database, &ana(), ConnectorKey::Id(bare.id)).await.unwrap();
+        assert_eq!((found.connector.id, found.headers.unwrap().len()), (bare.id, 0));
+        assert!(found.grant.unwrap().is_none(), "another connector's grant");
+    }
+
     async fn a_connector_comes_back_as_it_was_stored(bench) {
         let connector = full(bench);
         let secret = "canary-3".into();
@@ -334,7 +360,8 @@ on_both! {
         let slug = ConnectorKey::Slug(connector.slug.clone());
         assert_eq!(database.connector(&bob(), &slug).await.unwrap(), None);
         assert_eq!(database.connectors_of(&bob()).await.unwrap(), []);
-        assert!(database.header_values(&bob(), id).await.unwrap().is_empty());
+        assert!(credential(database, &bob(), ConnectorKey::Id(id)).await.is_none());
+        assert!(credential(database, &bob(), slug).await.is_none());
         assert!(database.client_secret(&bob(), id).await.unwrap().is_none());
         let update =
             ConnectorUpdate { drop_headers: true, drop_grant: true, ..unchanged(&connector) };

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     approvals::{call, stand},
-    bench::{Bench, ana, bob, client, on_both},
+    bench::{Bench, ana, bob, client, header_values, on_both},
 };
 
 fn key(seed: u64, id: &str) -> String {
@@ -56,11 +56,11 @@ on_both! {
         let new = with_keys(bench, &key(11, "new")).await;
         let refused = new.check_keys().await;
         assert!(matches!(refused, Err(Error::KeyMissing { key_id }) if key_id == "old"));
-        let refused = new.header_values(&ana(), connector.id).await;
+        let refused = header_values(&new, &connector).await;
         assert!(matches!(refused, Err(Error::Unsealing { .. })));
         let both = with_keys(bench, &format!("{},{}", key(11, "new"), key(10, "old"))).await;
         both.check_keys().await.unwrap();
-        let values = both.header_values(&ana(), connector.id).await.unwrap();
+        let values = header_values(&both, &connector).await.unwrap();
         assert_eq!(values[0].1.expose_secret(), "canary");
         old.delete_connector(&ana(), connector.id).await.unwrap();
         new.check_keys().await.unwrap();
@@ -83,7 +83,7 @@ on_both! {
         let grant = new.grant(&ana(), connector.id).await.unwrap().unwrap();
         assert_eq!(grant.dpop_key.unwrap().expose_secret(), "canary-dpop-key");
         assert_eq!(grant.client.client_secret.unwrap().expose_secret(), "canary-client-secret");
-        assert_eq!(new.header_values(&ana(), connector.id).await.unwrap()[1].1.expose_secret(), "b");
+        assert_eq!(header_values(&new, &connector).await.unwrap()[1].1.expose_secret(), "b");
         assert_eq!(new.grant_secrets(&ana(), connector.id).await.unwrap().len(), 1);
         let secret = new.client_secret(&ana(), connector.id).await.unwrap();
         assert_eq!(secret.unwrap().expose_secret(), "typed-in");
@@ -138,7 +138,7 @@ on_both! {
                 WHERE other.name = 'A') WHERE name = 'B'",
             )
             .await;
-        let refused = bench.database.header_values(&ana(), connector.id).await;
+        let refused = header_values(&bench.database, &connector).await;
         assert!(matches!(refused, Err(Error::Unsealing { table: "connector_headers", .. })));
     }
 

@@ -17,7 +17,7 @@ use crate::{
 macro_rules! grant_columns {
     () => {
         concat!(
-            "connector_id, user_id, sign_in_id, ",
+            "sign_in_id, ",
             $crate::client::client_columns!(),
             ", token_endpoint, revocation_endpoint, resource, scopes, account, access_token, \
              refresh_token, dpop_key, obtained_at, expires_at, generation, attempt_first_sent_at, \
@@ -44,8 +44,6 @@ const REMEMBER_GENERATION: &str =
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct GrantRow {
-    connector_id: Uuid,
-    user_id: String,
     sign_in_id: Uuid,
     #[sqlx(flatten)]
     client: ClientRow,
@@ -66,23 +64,24 @@ pub(crate) struct GrantRow {
 }
 
 impl Database {
-    /// The grant of a row, with its tokens opened.
-    pub(crate) fn open_grant(&self, row: GrantRow) -> Result<Grant, Error> {
-        let connector_id = ConnectorId::from_uuid(row.connector_id);
-        let key = connector_id.to_string();
+    /// The grant of a row of this user and connector, with its tokens opened.
+    pub(crate) fn open_grant(
+        &self,
+        user: &UserId,
+        connector: ConnectorId,
+        row: GrantRow,
+    ) -> Result<Grant, Error> {
+        let key = connector.to_string();
         let name = RowName { table: "grants", row: &key };
-        let access_token =
-            self.open_sealed(place("access_token", &key, &row.user_id), &row.access_token)?;
-        let refresh_token = self.open_optional(
-            place("refresh_token", &key, &row.user_id),
-            row.refresh_token.as_deref(),
-        )?;
-        let dpop_key =
-            self.open_optional(place("dpop_key", &key, &row.user_id), row.dpop_key.as_deref())?;
+        let at = |column| place(column, &key, user.as_str());
+        let access_token = self.open_sealed(at("access_token"), &row.access_token)?;
+        let refresh_token =
+            self.open_optional(at("refresh_token"), row.refresh_token.as_deref())?;
+        let dpop_key = self.open_optional(at("dpop_key"), row.dpop_key.as_deref())?;
         Ok(Grant {
-            connector_id,
-            client: row.client.open(self, name, &row.user_id)?,
-            user_id: name.user("user_id", row.user_id)?,
+            connector_id: connector,
+            client: row.client.open(self, name, user.as_str())?,
+            user_id: user.clone(),
             sign_in_id: SignInId::from_uuid(row.sign_in_id),
             token_endpoint: row.token_endpoint,
             revocation_endpoint: row.revocation_endpoint,
@@ -105,8 +104,13 @@ impl Database {
 
     /// The grant of a row that was removed: what does not open can no longer be revoked, which must
     /// not keep it from being removed.
-    pub(crate) fn open_if_possible(&self, row: GrantRow) -> Option<Grant> {
-        self.open_grant(row)
+    pub(crate) fn open_if_possible(
+        &self,
+        user: &UserId,
+        connector: ConnectorId,
+        row: GrantRow,
+    ) -> Option<Grant> {
+        self.open_grant(user, connector, row)
             .inspect_err(|error| tracing::warn!(%error, "a removed grant cannot be revoked"))
             .ok()
     }
