@@ -55,13 +55,19 @@ fn is_passed(name: &HeaderName, list: &[&str]) -> bool {
     name.as_str().starts_with("mcp-") || list.contains(&name.as_str())
 }
 
-/// Whether the message says that the header is for the next hop alone (RFC 9110 §7.6.1).
-fn is_of_this_hop(name: &HeaderName, headers: &HeaderMap) -> bool {
-    let options =
-        headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    options
-        .flat_map(|value| value.split(','))
-        .any(|option| option.trim().eq_ignore_ascii_case(name.as_str()))
+/// The headers of a message that are for the next hop alone, by its own word (RFC 9110 §7.6.1).
+struct ThisHop<'a>(Vec<&'a str>);
+
+impl<'a> ThisHop<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let values = headers.get_all(header::CONNECTION).iter();
+        let options = values.filter_map(|value| value.to_str().ok());
+        Self(options.flat_map(|value| value.split(',')).map(str::trim).collect())
+    }
+
+    fn names(&self, header: &HeaderName) -> bool {
+        self.0.iter().any(|option| option.eq_ignore_ascii_case(header.as_str()))
+    }
 }
 
 /// What a caller sends to a connector.
@@ -78,6 +84,9 @@ pub struct ProxyRequest {
 ///
 /// A warm call costs one upstream request and no database query. After a 401 the token is renewed, at
 /// most once, and the request sent once more.
+///
+/// Whatever a warm call does not come by is boxed, here and below: a future is as large as all of its
+/// branches, and is moved with every call.
 pub async fn forward(
     gateway: &Gateway,
     caller: &Caller,
@@ -124,30 +133,30 @@ async fn attempt(
         let challenge = bearer_challenge(response.status(), response.headers());
         drop(response);
         let challenge = challenge.as_ref();
-        credential =
-            access_token::credential_after_refusal(cx, caller, &credential, challenge).await?;
+        let renewed = access_token::credential_after_refusal(cx, caller, &credential, challenge);
+        credential = Box::pin(renewed).await?;
         passage.check(gateway, &credential.connector).await?;
         response = send(gateway, &credential, request, &passage).await?;
     }
     let challenge = bearer_challenge(response.status(), response.headers());
     match response.status() {
         StatusCode::UNAUTHORIZED => {
-            return Err(refused(gateway, &credential, challenge.as_ref()).await?);
+            return Err(Box::pin(refused(gateway, &credential, challenge.as_ref())).await?);
         }
         StatusCode::FORBIDDEN => {
             let step_up = challenge
                 .filter(|challenge| challenge.error.as_deref() == Some("insufficient_scope"));
             if let (Some(challenge), Some(token)) = (step_up, &credential.token) {
                 let provider = DbOAuthProvider::new(cx, credential.connector.clone(), Mode::Use);
-                let needed = provider.require_scopes(token.generation, &challenge.scope).await?;
-                return Err(needed.into());
+                let needed = provider.require_scopes(token.generation, &challenge.scope);
+                return Err(Box::pin(needed).await?.into());
             }
         }
         _ => {}
     }
     health::note_answer(cx, &credential);
     if older::answers_so(request, &response) {
-        older::check(gateway, caller, &credential).await?;
+        Box::pin(older::check(gateway, caller, &credential)).await?;
     }
     let answer = returned(gateway, &credential, request, response)?;
     passage.filter(&credential.connector, answer).await
@@ -198,8 +207,9 @@ fn upstream_headers(
     from: &HeaderMap,
 ) -> Result<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(16);
+    let this_hop = ThisHop::of(from);
     for (name, value) in from {
-        if is_passed(name, FORWARDED) && !is_of_this_hop(name, from) {
+        if is_passed(name, FORWARDED) && !this_hop.names(name) {
             headers.append(name, value.clone());
         }
     }
@@ -213,36 +223,33 @@ fn upstream_headers(
     Ok(headers)
 }
 
-/// The answer's headers are built anew as well; a challenge, a cookie or a redirect of the server's
-/// never reaches the caller.
+/// The answer with those of its headers that concern the caller; a challenge, a cookie or a redirect of the
+/// server's never reaches the caller.
 fn returned(
     gateway: &Gateway,
     credential: &Credential,
     request: &ProxyRequest,
     response: http::Response<Body>,
 ) -> Result<Response> {
-    let (parts, body) = response.into_parts();
-    if parts.status.is_redirection() || !is_relayed(parts.status, &parts.headers) {
+    let (http::response::Parts { status, mut headers, .. }, body) = response.into_parts();
+    if status.is_redirection() || !is_relayed(status, &headers) {
         let connector = credential.connector.reference();
-        let detail = format!("the server answered {} with something that is not MCP", parts.status);
+        let detail = format!("the server answered {status} with something that is not MCP");
         return Err(Error::UpstreamError { connector, detail });
     }
-    let mut answer = Response::new(body);
-    *answer.status_mut() = parts.status;
-    let headers = answer.headers_mut();
-    for (name, value) in &parts.headers {
-        if is_passed(name, RETURNED) && !is_of_this_hop(name, &parts.headers) {
-            headers.append(name, value.clone());
-        }
+    let this_hop = ThisHop::of(&headers);
+    let kept_back = |name: &&HeaderName| !is_passed(name, RETURNED) || this_hop.names(name);
+    let kept_back: Vec<HeaderName> = headers.keys().filter(kept_back).cloned().collect();
+    for name in kept_back {
+        headers.remove(name);
     }
-    headers.remove(SESSION_ID);
-    let id = parts.headers.get(SESSION_ID);
-    let sealed = id.and_then(|id| session_id(gateway, credential, &request.headers, id));
+    let id = headers.remove(SESSION_ID);
+    let sealed = id.and_then(|id| session_id(gateway, credential, &request.headers, &id));
     if let Some(sealed) = sealed {
         headers.insert(SESSION_ID, sealed);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let mut answer = Response::new(body);
+    (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
     Ok(answer)
 }
 

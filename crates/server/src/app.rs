@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::atomic::AtomicBool, time::Duration};
 
 use anyhow::Context as _;
+use hyper_util::service::TowerToHyperService;
 use keyway_connectors::{
     ClientKeys, Context, audit,
     context::{Parts as ContextParts, PublicUrl, Settings},
@@ -21,6 +22,7 @@ use crate::{
     config::{Auth, Config, Origin},
     extract::origin::Doors,
     forgeries::Forgeries,
+    front::Front,
     identity::{Identities, jwt::Jwts},
     jobs,
     keys::key_ring,
@@ -87,9 +89,13 @@ pub async fn start(config: Config, seams: Seams) -> anyhow::Result<Running> {
     let app = state(&config, context, &keys, &public, listening, recorder);
 
     let (stop, tracker) = (app.stopping.clone(), TaskTracker::new());
-    tracker.spawn(listener::serve(listener, router::service(app.clone()), stop.clone()));
+    let (front, routes) = (app.clone(), router::service(app.clone()));
+    let served = move |peer| Front::new(&front, &routes, peer);
+    tracker.spawn(listener::serve(listener, served, stop.clone()));
     if let Some(listener) = metrics_listener {
-        tracker.spawn(listener::serve(listener, router::metrics(app.clone()), stop.clone()));
+        let metrics = router::metrics(app.clone());
+        let served = move |_| TowerToHyperService::new(metrics.clone());
+        tracker.spawn(listener::serve(listener, served, stop.clone()));
     }
     jobs::start(&app, &stop, &tracker);
     let public_url = public.to_string();

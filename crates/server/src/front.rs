@@ -1,19 +1,23 @@
-//! What every request passes before it comes to its route, and every answer on the way back, in one
-//! layer: the request's id, the doors, a handler's panic, the problem document, the headers of all answers.
+//! What every request passes before it is served, and every answer on the way back: the request's id, the
+//! doors, a handler's panic, the problem document, the headers of all answers. Requests through the
+//! transparent proxy go straight on from here; everything else goes by the routes.
 
-use std::panic::AssertUnwindSafe;
+use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, pin::Pin};
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    Router,
+    extract::{ConnectInfo, MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt as _;
+use hyper::{body::Incoming, service::Service};
+use hyper_util::service::TowerToHyperService;
 
 use crate::{
     error::{Problem, write_problem},
-    extract::origin,
+    routes::mcp,
     state::AppState,
     telemetry::RequestId,
 };
@@ -23,25 +27,73 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// Middleware: lets the request in or refuses it, and finishes the answer. One line is logged, at `debug`.
-pub(crate) async fn pass(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let id = RequestId::new(&app.context.random);
-    let told = tracing::enabled!(tracing::Level::DEBUG)
-        .then(|| (request.method().clone(), request.extensions().get::<MatchedPath>().cloned()));
-    let mut response = origin::guard(&app.doors, request, |request| answered(next, request)).await;
-    write_problem(&mut response, id, &app.context.settings.public_url);
-    finish(response.headers_mut(), id);
-    if let Some((method, route)) = told {
-        let route = route.as_ref().map_or("-", MatchedPath::as_str);
-        let status = response.status().as_u16();
-        tracing::debug!(request_id = %id, %method, route, status, "answered");
-    }
-    response
+/// What one connection is served with. The router costs a call about as much as all else that Keyway does
+/// for it, so the one route that is called all the time does not go by it.
+#[derive(Clone)]
+pub(crate) struct Front {
+    app: AppState,
+    router: TowerToHyperService<Router>,
+    peer: SocketAddr,
 }
 
-async fn answered(next: Next, request: Request) -> Response {
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    answered.unwrap_or_else(|_| Problem::internal("a handler panicked").into_response())
+impl Front {
+    /// What a connection with `peer` is served with.
+    pub(crate) fn new(app: &AppState, router: &Router, peer: SocketAddr) -> Self {
+        Self { app: app.clone(), router: TowerToHyperService::new(router.clone()), peer }
+    }
+}
+
+impl Service<Request<Incoming>> for Front {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let Some(key) = mcp::called_connector(&request) else {
+            request.extensions_mut().insert(ConnectInfo(self.peer));
+            return Box::pin(self.router.call(request));
+        };
+        let app = self.app.clone();
+        Box::pin(async move {
+            let proxied = async |request| mcp::call(&app, &key, request).await.into_response();
+            Ok(around(&app, request, mcp::PATH, proxied).await)
+        })
+    }
+}
+
+/// Middleware: [`around`] what the router finds.
+pub(crate) async fn pass(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    around(&app, request, route, async |request| next.run(request).await).await
+}
+
+/// Lets the request in or refuses it, and finishes the answer. One line is logged, at `debug`.
+async fn around<B>(
+    app: &AppState,
+    request: Request<B>,
+    route: &str,
+    answered: impl AsyncFnOnce(Request<B>) -> Response,
+) -> Response {
+    let id = RequestId::new(&app.context.random);
+    let method = request.method().clone();
+    let visit = app.doors.admit(&request);
+    let mut response = match visit.as_ref().map(|visit| visit.preflight(&request)) {
+        Ok(Some(preflight)) => preflight,
+        Ok(None) => {
+            let answered = AssertUnwindSafe(answered(request)).catch_unwind().await;
+            answered.unwrap_or_else(|_| Problem::internal("a handler panicked").into_response())
+        }
+        Err(refused) => refused.clone().into_response(),
+    };
+    if let Ok(visit) = visit {
+        visit.name_reader(response.headers_mut());
+    }
+    write_problem(&mut response, id, &app.context.settings.public_url);
+    finish(response.headers_mut(), id);
+    let status = response.status().as_u16();
+    tracing::debug!(request_id = %id, %method, route, status, "answered");
+    response
 }
 
 fn finish(headers: &mut HeaderMap, id: RequestId) {

@@ -1,73 +1,49 @@
 //! Listeners: connections are taken, HTTP/1.1 and HTTP/2 are spoken over them, and what one of them may
 //! hold in memory is bounded.
 
-use std::{
-    io,
-    net::SocketAddr,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
-use axum::{Router, extract::ConnectInfo, http::Request};
+use axum::{http::Request, response::Response};
+use futures_util::FutureExt as _;
+use hyper::{body::Incoming, service::Service};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::{conn::auto, graceful::GracefulShutdown},
-    service::TowerToHyperService,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tower_service::Service;
 
 /// What is read ahead and what waits to be written, in bytes; also the longest head of a request.
 const BUFFER: usize = 64 * 1024;
 /// How long nothing is taken after the machine had no room for a connection.
 const NO_ROOM: Duration = Duration::from_secs(1);
 
-/// Serves until `stop` is cancelled, and then lets the connections end.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+/// Serves each connection with what `service` gives for its peer, until `stop` is cancelled, and then lets the
+/// connections end.
+pub(crate) async fn serve<S>(
+    listener: TcpListener,
+    service: impl Fn(SocketAddr) -> S,
+    stop: CancellationToken,
+) where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+        + Send
+        + 'static,
+{
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().max_buf_size(BUFFER);
-    // With its state in place a clone shares the routes; otherwise each connection would copy them all.
-    let router = router.with_state::<()>(());
     let connections = GracefulShutdown::new();
     while let Some((stream, peer)) = stop.run_until_cancelled(accept(&listener)).await {
-        let service = OfPeer { router: router.clone(), peer };
-        let service = TowerToHyperService::new(service);
-        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = http.serve_connection(TokioIo::new(stream), service(peer));
         let connection = connections.watch(connection.into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        // An async block would hold the connection's state twice.
+        tokio::spawn(connection.map(|ended| {
+            if let Err(error) = ended {
                 tracing::debug!(error, "a connection failed");
             }
-        });
+        }));
     }
     drop(listener);
     connections.shutdown().await;
-}
-
-/// The routes, told whose connection a request comes on.
-#[derive(Clone)]
-struct OfPeer {
-    router: Router,
-    peer: SocketAddr,
-}
-
-impl<B> Service<Request<B>> for OfPeer
-where
-    Router: Service<Request<B>>,
-{
-    type Response = <Router as Service<Request<B>>>::Response;
-    type Error = <Router as Service<Request<B>>>::Error;
-    type Future = <Router as Service<Request<B>>>::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Service::<Request<B>>::poll_ready(&mut self.router, cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        request.extensions_mut().insert(ConnectInfo(self.peer));
-        self.router.call(request)
-    }
 }
 
 /// The next connection and whose it is. A failure is of that connection, or of a machine that has no room for one more.

@@ -86,6 +86,7 @@ pub(crate) fn service(app: AppState) -> Router {
         })
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(app.clone(), front::pass))
+        // With its state in place a clone shares the routes; otherwise each connection would copy them all.
         .with_state(app)
 }
 

@@ -1,7 +1,8 @@
 //! Bodies: JSON of a bounded size, and the raw bytes of an MCP message.
 
 use axum::{
-    body::{Body, Bytes},
+    BoxError,
+    body::{Bytes, HttpBody},
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
@@ -55,9 +56,22 @@ impl FromRequest<AppState> for McpBody {
 
     async fn from_request(request: Request, _: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
+        Self::read(&parts.headers, body).await
+    }
+}
+
+impl McpBody {
+    /// Reads the body of a request that has these headers.
+    ///
+    /// # Errors
+    /// 413 beyond [`MCP_LIMIT`], 415 where it is there and not declared as JSON, 400 where it breaks off.
+    pub(crate) async fn read<B>(headers: &HeaderMap, body: B) -> Result<Self, Problem>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>>,
+    {
         let body = read(body, MCP_LIMIT).await?;
         if !body.is_empty() {
-            expect_json(&parts.headers)?;
+            expect_json(headers)?;
         }
         Ok(Self(body))
     }
@@ -67,7 +81,10 @@ impl FromRequest<AppState> for McpBody {
 ///
 /// # Errors
 /// 413 beyond the limit, 400 where the body breaks off.
-pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn read<B>(body: B, limit: usize) -> Result<Bytes, Problem>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>>,
+{
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
@@ -94,6 +111,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::{
     extract::Request,
     http::{HeaderMap, HeaderValue, Method, Uri, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 
 use super::cors;
@@ -93,6 +93,17 @@ impl Doors {
         named.peek().is_some() && named.all(known)
     }
 
+    /// Lets a request in.
+    ///
+    /// # Errors
+    /// Where its `Host` does not mean Keyway, it was forwarded to `single_user`, or its origin is a stranger's.
+    pub(crate) fn admit<B>(&self, request: &Request<B>) -> Result<Visit, Problem> {
+        let headers = request.headers();
+        let source = self.judge(request.method(), request.uri(), headers)?;
+        let origin = || headers.get(header::ORIGIN).cloned();
+        Ok(Visit { host_application: (source == Source::HostApplication).then(origin).flatten() })
+    }
+
     fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Source, Problem> {
         if uri.path() != "/healthz" && !self.admits_host(uri, headers) {
             let detail = "the Host header does not name this service; see KEYWAY_PUBLIC_URL";
@@ -137,31 +148,28 @@ fn is_forwarding(name: &str) -> bool {
     name == "forwarded" || name.starts_with("x-forwarded-")
 }
 
-/// Refuses strangers, answers preflights, and lets host applications read the answers (CORS).
-pub(crate) async fn guard<A: Future<Output = Response>>(
-    doors: &Doors,
-    request: Request,
-    answered: impl FnOnce(Request) -> A,
-) -> Response {
-    let judged = doors.judge(request.method(), request.uri(), request.headers());
-    let source = match judged {
-        Ok(source) => source,
-        Err(problem) => return problem.into_response(),
-    };
-    let origin = (source == Source::HostApplication)
-        .then(|| request.headers().get(header::ORIGIN).cloned())
-        .flatten();
-    let Some(origin) = origin else {
-        let mut response = answered(request).await;
-        response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
-        return response;
-    };
-    let mut response = match cors::preflight(request.method(), request.headers()) {
-        Some(answer) => answer,
-        None => answered(request).await,
-    };
-    cors::expose(response.headers_mut(), origin);
-    response
+/// A request that was let in.
+pub(crate) struct Visit {
+    /// The origin, where it is that of a host application's page.
+    host_application: Option<HeaderValue>,
+}
+
+impl Visit {
+    /// The answer to a host application's preflight, which comes to no route.
+    pub(crate) fn preflight<B>(&self, request: &Request<B>) -> Option<Response> {
+        self.host_application.as_ref()?;
+        cors::preflight(request.method(), request.headers())
+    }
+
+    /// Says in the headers of the answer whose pages may read it (CORS).
+    pub(crate) fn name_reader(self, headers: &mut HeaderMap) {
+        match self.host_application {
+            Some(origin) => cors::expose(headers, origin),
+            None => {
+                headers.append(header::VARY, HeaderValue::from_static("Origin"));
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,14 +3,16 @@
 
 use axum::{
     body::Body,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{FromRequestParts as _, Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, Method},
     response::Response,
 };
+use hyper::body::Incoming;
 use keyway_gateway::{
     aggregate::{self, AggregateRequest, Scope},
     proxy::{self, ProxyRequest},
 };
+use keyway_model::ConnectorKey;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -43,9 +45,38 @@ pub(crate) async fn proxy(
     headers: HeaderMap,
     McpBody(body): McpBody,
 ) -> Result<Response, Problem> {
-    let request = ProxyRequest { method, headers, body };
-    let response = proxy::forward(&app.gateway, &caller, &key, request).await?;
-    Ok(bounds.hold(&app, &caller, response.map(Body::new)))
+    forward(&app, McpCaller(caller, bounds), &key, ProxyRequest { method, headers, body }).await
+}
+
+/// The connector that a request for [`proxy`] names, where its method and path leave no question. All other
+/// requests are for the router to judge.
+pub(crate) fn called_connector<B>(request: &Request<B>) -> Option<ConnectorKey> {
+    let served = matches!(*request.method(), Method::GET | Method::POST | Method::DELETE);
+    let name = request.uri().path().strip_prefix("/mcp/").filter(|_| served)?;
+    name.parse().ok()
+}
+
+/// [`proxy`] without the router, for a connector that [`called_connector`] found.
+pub(crate) async fn call(
+    app: &AppState,
+    key: &ConnectorKey,
+    request: Request<Incoming>,
+) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let caller = McpCaller::from_request_parts(&mut parts, app).await?;
+    let McpBody(body) = McpBody::read(&parts.headers, body).await?;
+    let request = ProxyRequest { method: parts.method, headers: parts.headers, body };
+    forward(app, caller, key, request).await
+}
+
+async fn forward(
+    app: &AppState,
+    McpCaller(caller, bounds): McpCaller,
+    key: &ConnectorKey,
+    request: ProxyRequest,
+) -> Result<Response, Problem> {
+    let response = proxy::forward(&app.gateway, &caller, key, request).await?;
+    Ok(bounds.hold(app, &caller, response.map(Body::new)))
 }
 
 /// Which connectors are served as one.
