@@ -39,9 +39,10 @@ impl Service<Uri> for PromptConnector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connecting = self.0.call(uri);
-        Box::pin(
-            async move { Ok(PromptStream { tcp: connecting.await?, streams: Streams::default() }) },
-        )
+        Box::pin(async move {
+            let tcp = connecting.await?;
+            Ok(PromptStream { tcp, streams: Streams::default(), unacknowledged: false })
+        })
     }
 }
 
@@ -60,18 +61,22 @@ pub(super) fn note_stream<B>(answer: &Response<B>) {
     }
 }
 
-/// A connection that acknowledges what it reads at once, as soon as it has carried an event stream.
+/// A connection that acknowledges what it reads before it waits for more, as soon as it has carried an event
+/// stream. What was read is handed on first.
 pub(super) struct PromptStream {
     tcp: TokioIo<TcpStream>,
     streams: Streams,
+    /// Whether something was read since.
+    unacknowledged: bool,
 }
 
 impl PromptStream {
     /// The kernel forgets this with nearly every read, so it is said after each. Where it cannot be said,
     /// the acknowledgement comes late.
     #[cfg(target_os = "linux")]
-    fn acknowledge(&self) {
-        if self.streams.0.load(Ordering::Relaxed)
+    fn acknowledge(&mut self) {
+        if std::mem::take(&mut self.unacknowledged)
+            && self.streams.0.load(Ordering::Relaxed)
             && let Err(error) = self.tcp.inner().set_quickack(true)
         {
             tracing::debug!(%error, "TCP_QUICKACK could not be set");
@@ -79,7 +84,7 @@ impl PromptStream {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn acknowledge(&self) {}
+    fn acknowledge(&mut self) {}
 }
 
 impl Connection for PromptStream {
@@ -96,6 +101,8 @@ impl Read for PromptStream {
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.tcp).poll_read(cx, buffer);
         if read.is_ready() {
+            self.unacknowledged = true;
+        } else {
             self.acknowledge();
         }
         read
