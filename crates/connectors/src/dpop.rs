@@ -173,12 +173,21 @@ pub async fn send_to(
     egress: &Egress,
     target: &Target,
     proving: Option<Proving<'_>>,
-    mut request: Request<Bytes>,
+    request: Request<Bytes>,
 ) -> Result<Response<Body>, SendError> {
     UPSTREAM_REQUESTS.increment(1);
-    let Some(Proving { prover, url }) = proving else {
+    let Some(proving) = proving else {
         return egress.send_to(target, request).await;
     };
+    Box::pin(send_proven(egress, target, proving, request)).await
+}
+
+async fn send_proven(
+    egress: &Egress,
+    target: &Target,
+    Proving { prover, url }: Proving<'_>,
+    mut request: Request<Bytes>,
+) -> Result<Response<Body>, SendError> {
     let method = request.method().clone();
     let nonce = prover.nonces.of(url);
     prover.prove(&method, url, request.headers_mut(), nonce.as_deref());

@@ -117,9 +117,9 @@ pub(crate) async fn perform(
             Err(Trouble::Challenged(StatusCode::UNAUTHORIZED, challenge)) if !renewed => {
                 renewed = true;
                 let challenge = challenge.as_ref();
-                credential =
-                    access_token::credential_after_refusal(cx, caller, &credential, challenge)
-                        .await?;
+                let another =
+                    access_token::credential_after_refusal(cx, caller, &credential, challenge);
+                credential = Box::pin(another).await?;
             }
             Err(Trouble::Outdated) if !reopened => {
                 reopened = true;

@@ -49,6 +49,15 @@ pub(crate) async fn resume(
     if memchr::memmem::find(body, parked::PREFIX.as_bytes()).is_none() {
         return Ok(Round::First);
     }
+    Box::pin(resume_marked(gateway, caller, key, body)).await
+}
+
+async fn resume_marked(
+    gateway: &Gateway,
+    caller: &Caller,
+    key: &ConnectorKey,
+    body: &mut Bytes,
+) -> Result<Round> {
     let Ok(mut message) = serde_json::from_slice::<RawObject>(body) else {
         return Ok(Round::First);
     };

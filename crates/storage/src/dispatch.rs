@@ -45,12 +45,16 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
-/// Waits for the answer, but not for ever.
-pub(crate) async fn bounded<T>(
-    answer: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, Error> {
-    match tokio::time::timeout(LONGEST_STATEMENT, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(Error::Unavailable(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))),
+/// Waits for the answer, but not for ever. It is boxed, since sqlx's futures are larger than all else that a
+/// use case holds.
+pub(crate) fn bounded<T>(
+    answer: impl Future<Output = Result<T, sqlx::Error>> + Send,
+) -> impl Future<Output = Result<T, Error>> + Send {
+    let answer = tokio::time::timeout(LONGEST_STATEMENT, Box::pin(answer));
+    async {
+        match answer.await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(Error::Unavailable(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))),
+        }
     }
 }

@@ -63,9 +63,9 @@ impl Database {
     pub async fn open(options: Options) -> Result<Self, Error> {
         let url = options.url.expose_secret();
         let pools = if url.starts_with("sqlite:") {
-            Arms::Sqlite(open_sqlite(url).await?)
+            Arms::Sqlite(Box::pin(open_sqlite(url)).await?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Arms::Postgres(open_postgres(url).await?)
+            Arms::Postgres(Box::pin(open_postgres(url)).await?)
         } else {
             return Err(Error::configuration(
                 "the database address is neither sqlite://… nor postgres://…",

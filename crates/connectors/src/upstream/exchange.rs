@@ -133,7 +133,9 @@ impl Upstream {
                 }
             }
         };
-        tokio::time::timeout(patience.total, answered).await.map_err(|_| Failure::Timeout)?
+        // Boxed, so that not every use case that asks a server is as large as this.
+        let answered = tokio::time::timeout(patience.total, Box::pin(answered)).await;
+        answered.map_err(|_| Failure::Timeout)?
     }
 
     /// Sends a notification; what the server says to it does not matter.
