@@ -2,6 +2,7 @@
 //! it is installed. One table against the goals; a missed goal is printed and fails nothing.
 
 mod call;
+mod connection;
 mod curve;
 mod floor;
 mod goals;

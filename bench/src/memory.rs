@@ -1,9 +1,6 @@
 //! What a target holds in memory: at rest, while a large answer passes, and for connections that idle.
 
-use crate::{
-    load::{Connection, Loop},
-    target::Target,
-};
+use crate::{connection::Connection, load::Loop, target::Target};
 
 /// How many connections are held; both ends' descriptors fit under the usual limit of 1,024.
 const HELD: u16 = 400;

@@ -4,9 +4,9 @@
 use std::{ffi::OsStr, path::Path};
 
 use crate::{
+    connection::Connection,
     goals::Row,
     keyway::{Mode, Plan},
-    load::Connection,
     machine::Cores,
     run,
     spread::percentile,

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use crate::{
+    connection::Connection,
     goals::Row,
     grants::{self, STORM_EXPIRY, STORM_USER},
     keyway::{self, Plan},
-    load::{self, Connection, Loop},
+    load::{self, Loop},
     run,
     spread::percentile,
     target::Target,

@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    load::{self, Connection, Loop},
+    connection::Connection,
+    load::{self, Loop},
     machine,
     process::Process,
     spread::percentile,

@@ -4,11 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::{
-    call,
-    load::{self, Connection},
-    process::Process,
-};
+use crate::{call, connection::Connection, load, process::Process};
 
 const SETTLING: Duration = Duration::from_millis(500);
 
