@@ -8,6 +8,15 @@ use serde_json::{Value, json};
 /// Where the server takes calls.
 pub(crate) const PATH: &str = "/mcp";
 
+/// The version of MCP that is spoken.
+pub(crate) const PROTOCOL_VERSION: &str = "2025-11-25";
+
+/// The header that holds the version agreed on.
+pub(crate) const VERSION_HEADER: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// The name of [`Tool::Echo`].
+pub(crate) const ECHO: &str = "echo";
+
 /// The header that holds the server's key. Keyway adds it; before the other targets the caller does.
 pub(crate) const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -59,7 +68,7 @@ pub(crate) struct Arguments {
 /// The body of a call.
 pub(crate) fn body(tool: Tool, id: u64, text: &str) -> Bytes {
     let name = match tool {
-        Tool::Echo => "echo",
+        Tool::Echo => ECHO,
         Tool::Stream => "stream",
         Tool::Parts => "parts",
         Tool::Large => "large",
@@ -80,6 +89,6 @@ pub(crate) fn headers() -> HeaderMap {
     let accept = HeaderValue::from_static("application/json, text/event-stream");
     headers.insert(header::ACCEPT, accept);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert("mcp-protocol-version", HeaderValue::from_static("2025-11-25"));
+    headers.insert(VERSION_HEADER, HeaderValue::from_static(PROTOCOL_VERSION));
     headers
 }

@@ -195,11 +195,19 @@ fn address(ready: &Value, name: &str) -> anyhow::Result<SocketAddr> {
     Ok(text.split('/').next().unwrap_or(text).parse()?)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the bench plays the host, whose clock is real")]
 fn host_jwt(user: &str) -> anyhow::Result<String> {
+    jwt(JWT_SECRET, json!({"iss": JWT_ISSUER, "aud": JWT_AUDIENCE, "sub": user}))
+}
+
+/// A JWT with these claims for an hour.
+///
+/// # Errors
+/// Where it cannot be signed.
+#[expect(clippy::disallowed_methods, reason = "the bench plays the host, whose clock is real")]
+pub(crate) fn jwt(secret: &str, mut claims: Value) -> anyhow::Result<String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
-    let claims = json!({"iss": JWT_ISSUER, "aud": JWT_AUDIENCE, "sub": user, "iat": now,
-        "exp": now + 3600});
-    let key = EncodingKey::from_secret(JWT_SECRET.as_bytes());
+    claims["iat"] = now.into();
+    claims["exp"] = (now + 3600).into();
+    let key = EncodingKey::from_secret(secret.as_bytes());
     Ok(jsonwebtoken::encode(&Header::default(), &claims, &key)?)
 }

@@ -83,16 +83,43 @@ fn busy_ticks(line: &str) -> Option<f64> {
 /// # Errors
 /// Where the process has ended.
 pub(crate) fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
-    let text = fs::read_to_string(format!("/proc/{id}/stat"))?;
-    Ok(own_ticks(&text).context("/proc/…/stat has too few fields")? / TICKS_PER_SECOND)
+    Ok(Stat::of(id)?.cpu)
 }
 
-/// utime and stime, fields 14 and 15; the name, field 2, may hold spaces and brackets.
-fn own_ticks(stat: &str) -> Option<f64> {
-    let (_, after_name) = stat.rsplit_once(") ")?;
-    let mut fields = after_name.split_ascii_whitespace().skip(11);
-    let (user, system) = (fields.next()?, fields.next()?);
-    Some(user.parse::<f64>().ok()? + system.parse::<f64>().ok()?)
+/// What `/proc/PID/stat` tells of a process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Stat {
+    /// Who started it.
+    pub(crate) parent: u32,
+    /// The processor time it has taken, user and system, in seconds.
+    pub(crate) cpu: f64,
+    /// What its children had taken that have ended, in seconds.
+    pub(crate) cpu_of_ended_children: f64,
+}
+
+impl Stat {
+    /// Of this process.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub(crate) fn of(id: u32) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        Self::read(&text).context("/proc/…/stat has too few fields")
+    }
+
+    /// ppid, utime, stime, cutime and cstime, fields 4 and 14 to 17; the name, field 2, may hold spaces and
+    /// brackets.
+    fn read(text: &str) -> Option<Self> {
+        let (_, after_name) = text.rsplit_once(") ")?;
+        let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
+        let seconds =
+            |index: usize| Some(fields.get(index)?.parse::<f64>().ok()? / TICKS_PER_SECOND);
+        Some(Self {
+            parent: fields.get(1)?.parse().ok()?,
+            cpu: seconds(11)? + seconds(12)?,
+            cpu_of_ended_children: seconds(13)? + seconds(14)?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -107,8 +134,10 @@ mod tests {
 
     #[test]
     fn a_process_whose_name_has_brackets_is_read_past_it() {
-        let stat = "7 (a) (b) c) S 1 7 7 0 -1 0 0 0 0 0 30 12 0 0 20 0";
-        assert!((own_ticks(stat).expect("it has the fields") - 42.0).abs() < f64::EPSILON);
+        let stat = "7 (a) (b) c) S 3 7 7 0 -1 0 0 0 0 0 30 12 50 25 20 0";
+        let due = Stat { parent: 3, cpu: 0.42, cpu_of_ended_children: 0.75 };
+        assert_eq!(Stat::read(stat), Some(due));
+        assert_eq!(Stat::read("7 (a) S 3"), None);
     }
 
     #[test]

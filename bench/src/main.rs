@@ -14,33 +14,32 @@ mod memory;
 mod nagle;
 mod nginx;
 mod once;
+mod peers;
 mod process;
 mod report;
 mod rounds;
 mod run;
+mod server;
 mod spread;
 mod target;
 mod upstream;
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf};
+use std::{io::Write as _, net::SocketAddr};
 
 use axum::serve::ListenerExt as _;
 use clap::Parser;
-use tokio::{net::TcpListener, runtime::Builder};
+use tokio::{
+    net::TcpListener,
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
 
 /// What Keyway costs, measured side by side on loopback.
 #[derive(Parser)]
 #[command(name = "keyway-bench")]
 enum Command {
     /// Measures and prints the table.
-    Run {
-        /// The release binary to measure.
-        #[arg(long, default_value = "target/release/keyway")]
-        keyway: PathBuf,
-        /// Fewer and shorter rounds: under a minute, and less to be trusted.
-        #[arg(long)]
-        quick: bool,
-    },
+    Run(run::Options),
     /// The MCP server that is called; `run` starts it.
     Upstream {
         /// Leaves Nagle's algorithm on, as a server does that knows no better.
@@ -56,11 +55,11 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
-        Command::Run { keyway, quick } => {
+        Command::Run(options) => {
             let cores = machine::Cores::of_this_machine()?;
             cores.pin_this_process()?;
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(run::run(&keyway, quick, &cores))
+            runtime.block_on(until_stopped(run::run(&options, &cores)))
         }
         Command::Upstream { nagle } => on_loopback(async |listener| {
             let listener = listener.tap_io(move |stream| {
@@ -71,6 +70,16 @@ fn main() -> anyhow::Result<()> {
         Command::Floor { upstream } => {
             on_loopback(async |listener| floor::serve(listener, upstream).await)
         }
+    }
+}
+
+/// Goes on until the end or a signal: what is dropped by either takes its processes with it.
+async fn until_stopped(run: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        ended = run => ended,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        _ = terminated.recv() => anyhow::bail!("terminated"),
     }
 }
 

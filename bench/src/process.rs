@@ -81,6 +81,11 @@ impl Process {
         Ok(line)
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
     /// The processor time it has taken, in seconds.
     pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
         machine::cpu_seconds(self.id)

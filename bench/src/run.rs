@@ -6,7 +6,7 @@ use std::{
     ffi::OsStr,
     io::{self, Write as _},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -18,7 +18,7 @@ use crate::{
     keyway::{self, Mode},
     machine::Cores,
     memory::{self, Memory},
-    nagle, nginx, once,
+    nagle, nginx, once, peers,
     process::{Process, Start},
     report,
     rounds::{self, Plan, Round, Upstream},
@@ -29,27 +29,53 @@ const MODES: [Mode; 3] = [Mode::SingleUser, Mode::Tokens, Mode::OAuth];
 const WHOLE: Plan = Plan { rounds: 7, time: Duration::from_millis(1_500), streams: 100 };
 const QUICK: Plan = Plan { rounds: 3, time: Duration::from_millis(1_200), streams: 60 };
 
-/// Measures the binary `keyway` and prints the tables.
+/// What is measured, and how long.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The release binary to measure.
+    #[arg(long, default_value = "target/release/keyway")]
+    keyway: PathBuf,
+    /// Fewer and shorter rounds: two to three minutes, and less to be trusted.
+    #[arg(long)]
+    quick: bool,
+    /// Also products of others, installed from PyPI the first time.
+    #[arg(long)]
+    peers: bool,
+    /// The Python that they run on, 3.12 or 3.13; one is looked for if none is named.
+    #[arg(long, requires = "peers")]
+    python: Option<PathBuf>,
+}
+
+/// Measures the binary and prints the tables.
 ///
 /// # Errors
 /// Where something cannot be started or answers wrongly. No figure is an error.
-pub(crate) async fn run(keyway: &Path, quick: bool, cores: &Cores) -> anyhow::Result<()> {
+pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> {
+    let keyway = options.keyway.as_path();
     anyhow::ensure!(keyway.exists(), "{} is missing: run `make bench`", keyway.display());
-    let plan = if quick { QUICK } else { WHOLE };
+    let python = options.python.as_deref();
+    let peers = if options.peers { Some(peers::install(python).await?) } else { None };
     let directory = tempfile::tempdir()?;
     let (process, address) = start_own(&[OsStr::new("upstream")], cores.upstream).await?;
     let upstream = Upstream { process, address };
+    let of = |mode| keyway::Plan::new(keyway, mode, directory.path(), address, cores.target);
+
+    let plan = if options.quick { QUICK } else { WHOLE };
     let targets = start_targets(keyway, directory.path(), address, cores).await?;
     let measured = measure(&targets, &upstream, plan).await;
-    let oauth = keyway::Plan::new(keyway, Mode::OAuth, directory.path(), address, cores.target);
     end(targets).await?;
     let mut results = measured?;
     results.once.extend(nagle::measure(keyway, directory.path(), cores).await?);
-    results.once.extend(once::measure(&oauth).await?);
-    results.once.extend(curve::measure(&oauth).await?);
-    upstream.process.end().await?;
-    let text = report::tables(&results, cores, plan)?;
-    Ok(write!(io::stdout(), "{text}")?)
+    results.once.extend(once::measure(&of(Mode::OAuth)).await?);
+    results.once.extend(curve::measure(&of(Mode::OAuth)).await?);
+    write!(io::stdout(), "{}", report::tables(&results, cores, plan)?)?;
+
+    if let Some(installed) = peers {
+        let plan = if options.quick { peers::QUICK } else { peers::WHOLE };
+        let table = peers::measure(installed, &of(Mode::SingleUser), &upstream, plan).await?;
+        write!(io::stdout(), "{table}")?;
+    }
+    upstream.process.end().await
 }
 
 /// Starts this binary in another part.

@@ -1,5 +1,5 @@
 //! The server that is called: answers at once, so that what is measured is the way there. It counts the
-//! calls it took, and refuses one without its key.
+//! requests it took, and refuses one without its key.
 
 use std::{
     convert::Infallible,
@@ -23,7 +23,7 @@ use http::HeaderValue;
 
 use crate::{
     call::{self, Call, Tool},
-    grants,
+    grants, server,
 };
 
 /// How long a stream stays open after its only event.
@@ -31,20 +31,20 @@ const STREAM_END: Duration = Duration::from_millis(2);
 
 const PIECE: &[u8] = &[b'x'; 64 * 1024];
 
-/// Where the number of calls is told.
+/// Where the number of requests is told.
 pub(crate) const COUNT_PATH: &str = "/count";
 
-/// How many calls there were.
+/// How many requests there were.
 pub(crate) type Count = Arc<AtomicU64>;
 
 /// The server's routes.
 pub(crate) fn router() -> Router {
-    let calls = Count::default();
+    let requests = Count::default();
     Router::new()
-        .route(call::PATH, post(answer))
+        .route(call::PATH, post(answer).fallback(refuse))
         .route(COUNT_PATH, get(count))
-        .with_state(calls.clone())
-        .merge(grants::router(calls))
+        .with_state(requests.clone())
+        .merge(grants::router(requests))
 }
 
 async fn count(State(count): State<Count>) -> String {
@@ -59,10 +59,16 @@ async fn answer(State(count): State<Count>, headers: HeaderMap, body: Bytes) -> 
     answer_to(&body)
 }
 
-/// Answers a call that has shown what it must.
+/// Refuses what is no POST, such as the GET of a client that would hear: the server tells nothing unasked.
+async fn refuse(State(count): State<Count>) -> StatusCode {
+    count.fetch_add(1, Ordering::Relaxed);
+    StatusCode::METHOD_NOT_ALLOWED
+}
+
+/// Answers a message that has shown what it must.
 pub(crate) fn answer_to(body: &[u8]) -> Response {
     let Ok(Call { id, params }) = serde_json::from_slice::<Call>(body) else {
-        return StatusCode::BAD_REQUEST.into_response();
+        return server::answer_to(body);
     };
     let text = &params.arguments.text;
     match params.name {
