@@ -109,7 +109,5 @@ async fn cpu(target: &Target) -> anyhow::Result<f64> {
     let calls = Loop::open(target, MANY).await?;
     let before = seconds()?;
     let load = calls.run(TIME).await?;
-    #[expect(clippy::cast_precision_loss, reason = "a count of calls within seconds")]
-    let calls = load.latencies.len() as f64;
-    Ok((seconds()? - before) / calls * 1e6)
+    Ok((seconds()? - before) / load.calls() * 1e6)
 }

@@ -10,13 +10,14 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     connection::{Connection, connect, host},
+    paced,
     target::Target,
 };
 
 /// How long one exchange may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a closed loop measured.
+/// What a loop measured.
 pub(crate) struct Load {
     /// How long each call took, in µs, sorted.
     pub(crate) latencies: Vec<f64>,
@@ -24,7 +25,7 @@ pub(crate) struct Load {
     pub(crate) time: Duration,
 }
 
-/// The connections of a closed loop, opened and warm.
+/// The connections of a loop, opened and warm.
 pub(crate) struct Loop(Vec<Connection>);
 
 impl Loop {
@@ -82,13 +83,46 @@ impl Loop {
                 anyhow::Ok(latencies)
             });
         }
+        Load::of(workers, begun).await
+    }
+
+    /// Calls over all connections together `rate` times a second for `time`, whether or not the calls before
+    /// were answered.
+    ///
+    /// # Errors
+    /// Where a call fails.
+    pub(crate) async fn run_at(self, rate: f64, time: Duration) -> anyhow::Result<Load> {
+        paced::run(self.0, rate, time).await
+    }
+}
+
+impl Load {
+    /// What the workers of a loop measured that has `begun` then, when they are done.
+    ///
+    /// # Errors
+    /// Where one of them failed.
+    pub(crate) async fn of(
+        mut workers: JoinSet<anyhow::Result<Vec<f64>>>,
+        begun: Instant,
+    ) -> anyhow::Result<Self> {
         let mut latencies = Vec::new();
         while let Some(worker) = workers.join_next().await {
             latencies.append(&mut worker??);
         }
         let time = begun.elapsed();
         latencies.sort_by(f64::total_cmp);
-        Ok(Load { latencies, time })
+        Ok(Self { latencies, time })
+    }
+
+    /// How many calls there were.
+    #[expect(clippy::cast_precision_loss, reason = "a count of calls within seconds")]
+    pub(crate) fn calls(&self) -> f64 {
+        self.latencies.len() as f64
+    }
+
+    /// How many there were in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.calls() / self.time.as_secs_f64()
     }
 }
 

@@ -14,6 +14,7 @@ mod memory;
 mod nagle;
 mod nginx;
 mod once;
+mod paced;
 mod peers;
 mod process;
 mod report;

@@ -26,9 +26,10 @@ fn all(results: &Results) -> impl Iterator<Item = &Measured> {
 
 fn conditions(text: &mut String, results: &Results, cores: &Cores, plan: Plan) -> fmt::Result {
     let rounds = all(results).flat_map(|measured| &measured.rounds);
-    let others = rounds.flat_map(|round| [round.one.others, round.many.others, round.crowd.others]);
-    let others = Spread::of(others.map(|cores| cores * 100.0));
+    let others = rounds.flat_map(Round::loops).map(|figures| figures.others * 100.0);
+    let others = Spread::of(others);
     writeln!(text, "{} rounds of {} s for each loop.", plan.rounds, plan.time.as_secs_f64())?;
+    writeln!(text, "At the fixed rate: {:.0} calls/s over {MANY} connections.", results.rate)?;
     match cores {
         Cores { generator: Some(generator), upstream: Some(upstream), target: Some(target) } => {
             writeln!(
@@ -49,13 +50,15 @@ fn figures(text: &mut String, results: &Results) -> fmt::Result {
     writeln!(
         text,
         "| target | calls/s, 1 | median, 1 | p99, 1 | CPU/call, 1 | calls/s, {MANY} | median, {MANY} \
-         | p99, {MANY} | CPU/call, {MANY} | CPU/call, {CROWD} | first byte | idle | per connection |"
+         | p99, {MANY} | CPU/call, {MANY} | p99, fixed rate | CPU/call, {CROWD} | first byte | idle | per connection |"
     )?;
-    writeln!(text, "|{}", "---|".repeat(13))?;
+    writeln!(text, "|{}", "---|".repeat(14))?;
     for measured in all(results) {
         write!(text, "| {} |", measured.name)?;
         loops(text, &measured.rounds, |round| &round.one)?;
         loops(text, &measured.rounds, |round| &round.many)?;
+        let at_rate = measured.rounds.iter().map(|round| round.at_rate.p99);
+        cell(text, Spread::of(at_rate).map(|spread| spread.median), 0, "µs")?;
         let crowd = measured.rounds.iter().filter_map(|round| round.crowd.cpu);
         cell(text, Spread::of(crowd).map(|spread| spread.median), 1, "µs")?;
         let first = measured.rounds.iter().map(|round| round.first_byte);
@@ -100,7 +103,8 @@ fn goals(text: &mut String, results: &Results) -> fmt::Result {
 }
 
 fn goal_row(text: &mut String, goal: &Goal) -> fmt::Result {
-    write!(text, "| {} | ≤ {} |", goal.figure, goal.at_most)?;
+    let at_most = goal.at_most.map_or_else(String::new, |at_most| format!("≤ {at_most}"));
+    write!(text, "| {} | {at_most} |", goal.figure)?;
     for spread in &goal.measured {
         match spread {
             Some(spread) => {

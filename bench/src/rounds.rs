@@ -17,6 +17,10 @@ pub(crate) const MANY: usize = 32;
 /// How many in the third.
 pub(crate) const CROWD: usize = 256;
 
+/// What part of the floor's calls a second are made in the open loop: so few that no target is busy
+/// throughout.
+const SHARE: f64 = 1.0 / 3.0;
+
 /// How much is measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
@@ -58,8 +62,17 @@ pub(crate) struct Round {
     pub(crate) many: Figures,
     /// With [`CROWD`].
     pub(crate) crowd: Figures,
+    /// With [`MANY`], at the fixed rate; latencies are from when a call was due.
+    pub(crate) at_rate: Figures,
     /// The median time to the first byte of a stream, in µs.
     pub(crate) first_byte: f64,
+}
+
+impl Round {
+    /// All its loops.
+    pub(crate) fn loops(&self) -> [&Figures; 4] {
+        [&self.one, &self.many, &self.crowd, &self.at_rate]
+    }
 }
 
 /// The server's process and address, which each figure needs besides the target.
@@ -70,7 +83,16 @@ pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
 }
 
-/// Measures every target in each round; what is given is each target's rounds, in the targets' order.
+/// The rate of the open loops: a part of what the floor does in a closed loop, in calls a second.
+///
+/// # Errors
+/// Where a call fails.
+pub(crate) async fn fixed_rate(floor: &Target, plan: Plan) -> anyhow::Result<f64> {
+    let load = Loop::open(floor, MANY).await?.run(plan.time).await?;
+    Ok(load.rate() * SHARE)
+}
+
+/// Measures every target in each round, the open loops at `rate` calls a second; what is given is each target's rounds, in the targets' order.
 ///
 /// # Errors
 /// Where a call fails: figures of wrong answers are worth nothing.
@@ -78,6 +100,7 @@ pub(crate) async fn measure(
     targets: &[Target],
     upstream: &Upstream,
     plan: Plan,
+    rate: f64,
 ) -> anyhow::Result<Vec<Vec<Round>>> {
     let mut measured = vec![Vec::with_capacity(plan.rounds); targets.len()];
     for round in 0..plan.rounds {
@@ -88,9 +111,10 @@ pub(crate) async fn measure(
         for index in order {
             let target = &targets[index];
             measured[index].push(Round {
-                one: figures(target, upstream, 1, plan.time).await?,
-                many: figures(target, upstream, MANY, plan.time).await?,
-                crowd: figures(target, upstream, CROWD, plan.time).await?,
+                one: figures(target, upstream, 1, None, plan.time).await?,
+                many: figures(target, upstream, MANY, None, plan.time).await?,
+                crowd: figures(target, upstream, CROWD, None, plan.time).await?,
+                at_rate: figures(target, upstream, MANY, Some(rate), plan.time).await?,
                 first_byte: first_byte(target, plan.streams).await?,
             });
         }
@@ -119,31 +143,34 @@ async fn reading(target: &Target, upstream: &Upstream) -> anyhow::Result<Reading
     Ok(Reading { target_cpu, own_cpu, busy, requests, requests_by_keyway, queries })
 }
 
+/// What one loop measures: an open one where there is a rate.
 async fn figures(
     target: &Target,
     upstream: &Upstream,
     connections: usize,
+    rate: Option<f64>,
     time: Duration,
 ) -> anyhow::Result<Figures> {
     let calls = Loop::open(target, connections).await?;
     let before = reading(target, upstream).await?;
-    let load = calls.run(time).await?;
+    let load = match rate {
+        Some(rate) => calls.run_at(rate, time).await?,
+        None => calls.run(time).await?,
+    };
     let after = reading(target, upstream).await?;
 
-    #[expect(clippy::cast_precision_loss, reason = "a count of calls within seconds")]
-    let calls = load.latencies.len() as f64;
+    let calls = load.calls();
     let per_call = |before: Option<f64>, after: Option<f64>| Some((after? - before?) / calls);
-    let seconds = load.time.as_secs_f64();
     let others = (after.busy - before.busy) - (after.own_cpu - before.own_cpu);
     Ok(Figures {
-        rate: calls / seconds,
+        rate: load.rate(),
         median: percentile(&load.latencies, 0.5),
         p99: percentile(&load.latencies, 0.99),
         cpu: per_call(before.target_cpu, after.target_cpu).map(|cpu| cpu * 1e6),
         requests: (after.requests - before.requests) / calls,
         requests_by_keyway: per_call(before.requests_by_keyway, after.requests_by_keyway),
         queries: per_call(before.queries, after.queries),
-        others: (others / seconds).max(0.0),
+        others: (others / load.time.as_secs_f64()).max(0.0),
     })
 }
 

@@ -118,21 +118,24 @@ async fn measure(targets: &[Target], upstream: &Upstream, plan: Plan) -> anyhow:
         let memory = memory::measure(target).await;
         memories.push(memory.with_context(|| format!("the memory of {}", target.name))?);
     }
-    let rounds = rounds::measure(targets, upstream, plan).await?;
-    results(targets, memories, rounds).context("a target is missing")
+    let floor = targets.get(1).context("the floor is missing")?;
+    let rate = rounds::fixed_rate(floor, plan).await?;
+    let rounds = rounds::measure(targets, upstream, plan, rate).await?;
+    results(targets, memories, rounds, rate).context("a target is missing")
 }
 
 fn results(
     targets: &[Target],
     memories: Vec<Option<Memory>>,
     rounds: Vec<Vec<Round>>,
+    rate: f64,
 ) -> Option<Results> {
     let parts = targets.iter().zip(memories).zip(rounds);
     let mut all =
         parts.map(|((target, memory), rounds)| Measured { name: target.name, rounds, memory });
     let (direct, floor) = (all.next()?, all.next()?);
     let keyway = all.by_ref().take(MODES.len()).collect();
-    Some(Results { direct, floor, keyway, nginx: all.next(), once: vec![] })
+    Some(Results { direct, floor, keyway, nginx: all.next(), rate, once: vec![] })
 }
 
 /// Ends the targets' processes.
