@@ -50,8 +50,9 @@ impl Client {
     pub(crate) async fn open(door: &Door) -> anyhow::Result<Self> {
         let (sender, port) = connect(door.address).await?;
         let mut headers = call::headers();
-        headers.remove(call::VERSION_HEADER);
         headers.extend(door.caller.clone());
+        // It is agreed on first.
+        headers.remove(call::VERSION_HEADER);
         headers.insert(header::HOST, host(door.address).parse()?);
         let mut client =
             Self { door: door.clone(), headers, sender, port, next_id: 0, tool: String::new() };
