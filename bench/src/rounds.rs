@@ -92,7 +92,8 @@ pub(crate) async fn fixed_rate(floor: &Target, plan: Plan) -> anyhow::Result<f64
     Ok(load.rate() * SHARE)
 }
 
-/// Measures every target in each round, the open loops at `rate` calls a second; what is given is each target's rounds, in the targets' order.
+/// Measures every target in each round, the open loops at `rate` calls a second; what is given is each
+/// target's rounds, in the targets' order.
 ///
 /// # Errors
 /// Where a call fails: figures of wrong answers are worth nothing.
