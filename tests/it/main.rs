@@ -20,6 +20,7 @@ mod gateway_requests;
 mod hostile;
 mod hostile_answers;
 mod launch;
+mod listener;
 mod machine_grants;
 mod model_apis;
 mod old_transport;
