@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 /// Where the server takes calls.
 pub(crate) const PATH: &str = "/mcp";
 
+/// Where it takes them from anybody.
+pub(crate) const OPEN_PATH: &str = "/open";
+
 /// The version of MCP that is spoken.
 pub(crate) const PROTOCOL_VERSION: &str = "2025-11-25";
 

@@ -35,6 +35,11 @@ impl Connection {
         Ok(Self { sender, path: target.path.clone(), headers, local_port })
     }
 
+    /// Calls this address of the target from now on.
+    pub(crate) fn turn_to(&mut self, path: String) {
+        self.path = path;
+    }
+
     /// Calls `echo` and gives the time it took in µs.
     ///
     /// # Errors

@@ -1,10 +1,9 @@
-//! The cost curve: what calls cost beside 1,000 and beside 100,000 connectors of users who are away.
+//! The cost curve: what calls cost beside few and beside very many connectors of users who are away.
 
-use std::{fs, path::Path, time::Duration};
-
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+use std::time::Duration;
 
 use crate::{
+    copies,
     goals::Row,
     keyway::Plan,
     load::Loop,
@@ -17,7 +16,9 @@ use crate::{
 };
 
 const FEW: u32 = 1_000;
-const PLENTY: u32 = 100_000;
+/// In a whole run, and in a quick one.
+pub(crate) const PLENTY: u32 = 1_000_000;
+pub(crate) const QUICK_PLENTY: u32 = 100_000;
 const ROUNDS: usize = 5;
 const TIME: Duration = Duration::from_secs(1);
 
@@ -25,9 +26,9 @@ const TIME: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// Where a database cannot be filled, Keyway does not start, or a call fails.
-pub(crate) async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
+pub(crate) async fn measure(plan: &Plan, connectors: u32) -> anyhow::Result<Vec<Row>> {
     let few = beside(plan, FEW).await?.start_again().await?;
-    let plenty = beside(plan, PLENTY).await?.start_again().await?;
+    let plenty = beside(plan, connectors).await?.start_again().await?;
     let cold = [once::cold(&few).await?, once::cold(&plenty).await?];
     few.warm_up().await?;
     plenty.warm_up().await?;
@@ -37,21 +38,21 @@ pub(crate) async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
         ratios.push(cpu(&plenty).await? / before);
     }
     run::end(vec![few, plenty]).await?;
-    Ok(rows(Spread::of(ratios), &cold))
+    Ok(rows(Spread::of(ratios), &cold, connectors))
 }
 
-fn rows(warm: Option<Spread>, [few, plenty]: &[Cold; 2]) -> Vec<Row> {
+fn rows(warm: Option<Spread>, [few, plenty]: &[Cold; 2], connectors: u32) -> Vec<Row> {
     let (queries, more) = (plenty.queries, plenty.more / few.more);
     let (before, after) = (few.more, plenty.more);
     vec![
         Row {
-            figure: "CPU per warm call beside 100,000 connectors / beside 1,000",
+            figure: format!("CPU per warm call beside {connectors} connectors / beside {FEW}"),
             goal: "≤ 1.05",
             measured: warm.map_or_else(String::new, |warm| format!("{warm:.2}")),
             is_met: warm.is_some_and(|warm| warm.median <= 1.05),
         },
         Row {
-            figure: "what a cold call takes more, beside 100,000 / beside 1,000",
+            figure: format!("what a cold call takes more, beside {connectors} / beside {FEW}"),
             goal: "≤ 1.6",
             measured: format!("{more:.2} ({after:.0} µs / {before:.0} µs; {queries:.4} queries)"),
             is_met: more <= 1.6,
@@ -59,33 +60,10 @@ fn rows(warm: Option<Spread>, [few, plenty]: &[Cold; 2]) -> Vec<Row> {
     ]
 }
 
-/// A copy of the database with connectors and grants of other users besides.
+/// A copy of the database with a connector and a grant besides of each of that many other users.
 async fn beside(plan: &Plan, connectors: u32) -> anyhow::Result<Plan> {
-    let database = plan.database.with_extension(format!("{connectors}.db"));
-    let mut from = open(&plan.database).await?;
-    sqlx::query(AssertSqlSafe(format!("VACUUM INTO '{}'", database.display())))
-        .execute(&mut from)
-        .await?;
-    from.close().await?;
-    fill(&database, connectors).await?;
-    anyhow::ensure!(fs::metadata(&database)?.len() > 0, "the copy of the database is empty");
-    Ok(Plan { database, ..plan.clone() })
-}
-
-async fn open(database: &Path) -> anyhow::Result<SqliteConnection> {
-    Ok(SqliteConnection::connect(&format!("sqlite://{}", database.display())).await?)
-}
-
-/// Copies one connector and its grant for each of those users.
-async fn fill(database: &Path, connectors: u32) -> anyhow::Result<()> {
-    let mut connection = open(database).await?;
     let statements = [
-        "BEGIN".to_owned(),
-        format!(
-            "CREATE TEMP TABLE others AS WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL \
-             SELECT n + 1 FROM n WHERE n < {connectors}) \
-             SELECT c.* FROM n, (SELECT * FROM connectors LIMIT 1) AS c"
-        ),
+        copies::of_a_connector("others", connectors),
         "UPDATE others SET id = randomblob(16), user_id = 'other-' || rowid".to_owned(),
         "CREATE TEMP TABLE theirs AS SELECT g.* FROM others, (SELECT * FROM grants LIMIT 1) AS g"
             .to_owned(),
@@ -94,13 +72,8 @@ async fn fill(database: &Path, connectors: u32) -> anyhow::Result<()> {
             .to_owned(),
         "INSERT INTO connectors SELECT * FROM others".to_owned(),
         "INSERT INTO grants SELECT * FROM theirs".to_owned(),
-        "COMMIT".to_owned(),
-        "ANALYZE".to_owned(),
     ];
-    for statement in statements {
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
-    }
-    Ok(connection.close().await?)
+    copies::of_database(plan, &connectors.to_string(), &statements).await
 }
 
 /// The processor time of a warm call, in µs.

@@ -7,11 +7,10 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Either, Empty, Full};
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
 };
 use tokio::net::TcpListener;
 
@@ -35,15 +34,14 @@ type Body = Either<Incoming, Empty<Bytes>>;
 /// Where the listener fails.
 pub(crate) async fn serve(listener: TcpListener, upstream: SocketAddr) -> anyhow::Result<()> {
     let client = client();
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().max_buf_size(BUFFER);
+    let mut http = http1::Builder::new();
+    http.max_buf_size(BUFFER);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let client = client.clone();
         let service = service_fn(move |request| pass(client.clone(), upstream, request));
-        let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
-        tokio::spawn(connection);
+        tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
     }
 }
 

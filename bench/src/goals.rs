@@ -36,7 +36,7 @@ pub(crate) struct Results {
 /// One figure that is measured beside the rounds.
 pub(crate) struct Row {
     /// What is measured.
-    pub(crate) figure: &'static str,
+    pub(crate) figure: String,
     /// The goal, in words; empty without one.
     pub(crate) goal: &'static str,
     /// What was measured, in words.

@@ -1,8 +1,10 @@
 //! `make bench`: Keyway's release binary beside a byte pass-through on the same HTTP stack, and nginx where
 //! it is installed. One table against the goals; a missed goal is printed and fails nothing.
 
+mod cached;
 mod call;
 mod connection;
+mod copies;
 mod curve;
 mod floor;
 mod goals;

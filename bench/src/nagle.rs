@@ -45,7 +45,7 @@ pub(crate) async fn measure(
     run::end(targets).await?;
     let [direct, floor, keyway] = medians[..] else { return Ok(vec![]) };
     Ok(vec![Row {
-        figure: "an event in two writes of a server with Nagle on, median",
+        figure: "an event in two writes of a server with Nagle on, median".to_owned(),
         goal: "≤ 1/50 of direct",
         measured: format!("{keyway:.0} µs; direct {direct:.0} µs, floor {floor:.0} µs"),
         is_met: keyway <= direct / 50.0,

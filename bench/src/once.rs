@@ -30,13 +30,13 @@ pub(crate) async fn measure(plan: &Plan) -> anyhow::Result<Vec<Row>> {
     run::end(vec![target]).await?;
     Ok(vec![
         Row {
-            figure: "database queries of a cold call",
+            figure: "database queries of a cold call".to_owned(),
             goal: "1",
             measured: format!("{:.4}", cold.queries),
             is_met: (cold.queries - 1.0).abs() < f64::EPSILON,
         },
         Row {
-            figure: "a cold call more than a warm one, median",
+            figure: "a cold call more than a warm one, median".to_owned(),
             goal: "",
             measured: format!("{:.0} µs", cold.more),
             is_met: true,
@@ -104,7 +104,7 @@ async fn storm(plan: &Plan, target: &Target) -> anyhow::Result<Row> {
     let requests = token_requests(plan).await? - before;
     let last = percentile(&times, 1.0) / 1_000.0;
     Ok(Row {
-        figure: "token requests of 1,000 calls at once on an expired grant",
+        figure: "token requests of 1,000 calls at once on an expired grant".to_owned(),
         goal: "1",
         measured: format!("{requests}; the last answer after {last:.0} ms"),
         is_met: requests == 1,

@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context as _;
 
 use crate::{
-    curve,
+    cached, curve,
     goals::{Measured, Results},
     keyway::{self, Mode},
     machine::Cores,
@@ -67,7 +67,9 @@ pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> 
     let mut results = measured?;
     results.once.extend(nagle::measure(keyway, directory.path(), cores).await?);
     results.once.extend(once::measure(&of(Mode::OAuth)).await?);
-    results.once.extend(curve::measure(&of(Mode::OAuth)).await?);
+    let connectors = if options.quick { curve::QUICK_PLENTY } else { curve::PLENTY };
+    results.once.extend(curve::measure(&of(Mode::OAuth), connectors).await?);
+    results.once.push(cached::measure(&of(Mode::SingleUser)).await?);
     write!(io::stdout(), "{}", report::tables(&results, cores, plan)?)?;
 
     if let Some(installed) = peers {

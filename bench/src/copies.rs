@@ -1,0 +1,46 @@
+//! Databases with more rows than anybody made in the run: copies of one that was used.
+
+use std::path::Path;
+
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+
+use crate::keyway::Plan;
+
+/// A plan on a copy of the database, which is told apart by `name`, after these statements.
+///
+/// # Errors
+/// Where the database cannot be copied, or refuses a statement.
+pub(crate) async fn of_database(
+    plan: &Plan,
+    name: &str,
+    statements: &[String],
+) -> anyhow::Result<Plan> {
+    let database = plan.database.with_extension(format!("{name}.db"));
+    let mut from = open(&plan.database).await?;
+    let copy = format!("VACUUM INTO '{}'", database.display());
+    sqlx::query(AssertSqlSafe(copy)).execute(&mut from).await?;
+    from.close().await?;
+    let mut copy = open(&database).await?;
+    let mut transaction = copy.begin().await?;
+    for statement in statements {
+        sqlx::query(AssertSqlSafe(statement.clone())).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    sqlx::query("ANALYZE").execute(&mut copy).await?;
+    copy.close().await?;
+    Ok(Plan { database, ..plan.clone() })
+}
+
+/// The statement that makes a temporary table with so many copies of the first connector, whose `rowid` counts
+/// from 1.
+pub(crate) fn of_a_connector(table: &str, copies: u32) -> String {
+    format!(
+        "CREATE TEMP TABLE {table} AS WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL \
+         SELECT n + 1 FROM n WHERE n < {copies}) \
+         SELECT c.* FROM n, (SELECT * FROM connectors LIMIT 1) AS c"
+    )
+}
+
+async fn open(database: &Path) -> anyhow::Result<SqliteConnection> {
+    Ok(SqliteConnection::connect(&format!("sqlite://{}", database.display())).await?)
+}
