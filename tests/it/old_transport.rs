@@ -217,6 +217,33 @@ async fn a_stream_that_ends_during_a_call_fails_it_in_words_and_the_next_one_wor
 }
 
 #[tokio::test]
+async fn a_connector_that_is_deleted_switched_off_or_changed_leaves_no_stream_open() {
+    let (_keyway, api, server) = connected().await;
+    for change in [json!({"headers": {"x-key": "1"}}), json!({"enabled": false})] {
+        echo(&api).await.expect(200);
+        assert_eq!(server.open_streams(), 1);
+        api.patch("/api/v1/connectors/notes", change.clone()).await.expect(200);
+        until(&format!("no stream after {change}"), || async { server.open_streams() == 0 }).await;
+    }
+    api.patch("/api/v1/connectors/notes", json!({"enabled": true})).await.expect(200);
+    echo(&api).await.expect(200);
+    api.delete("/api/v1/connectors/notes").await;
+    until("no stream after the deletion", || async { server.open_streams() == 0 }).await;
+}
+
+#[tokio::test]
+async fn a_signed_out_connector_leaves_no_stream_open_and_a_renewed_token_keeps_it() {
+    let scene = signed_in().await;
+    scene.assert_works().await;
+    let before = streams_opened(&scene.mcp);
+    scene.advance(3600);
+    scene.assert_works().await;
+    assert_eq!((scene.refreshes(), streams_opened(&scene.mcp)), (1, before));
+    scene.api.delete("/api/v1/connectors/notes/oauth").await;
+    until("the stream is closed", || async { scene.mcp.open_streams() == 0 }).await;
+}
+
+#[tokio::test]
 async fn a_token_goes_with_the_stream_and_with_the_messages_and_is_renewed_after_a_refusal() {
     let scene = signed_in().await;
     scene.assert_works().await;
@@ -280,8 +307,8 @@ async fn what_the_server_asks_a_client_of_the_newer_era_is_asked_in_a_round() {
 
 #[tokio::test]
 async fn what_the_server_asks_a_client_of_the_handshake_era_is_asked_while_it_waits() {
-    let (_keyway, api, _server) = connected().await;
-    let mut client = McpClient::new(api, DOOR.to_owned());
+    let (_keyway, api, server) = connected().await;
+    let mut client = McpClient::new(api.clone(), DOOR.to_owned());
     let params = r#"{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"test","version":"1"}}"#;
     let initialized = client.request("initialize", params).await;
     client.use_session(initialized.header("mcp-session-id").expect("a session"));
@@ -294,12 +321,16 @@ async fn what_the_server_asks_a_client_of_the_handshake_era_is_asked_while_it_wa
         let chunk = answer.chunk().await.expect("it streams").expect("a question comes");
         text.push_str(&String::from_utf8_lossy(&chunk));
     }
+    let renamed = json!({ "name": "Renamed" });
+    api.patch("/api/v1/connectors/notes", renamed).await.expect(200);
     let question = messages(&text).pop().expect("a message");
     let accepted = json!({ "action": "accept", "content": { "name": "Ana" } });
     let reply = json!({ "jsonrpc": "2.0", "id": question["id"], "result": accepted });
     client.post(&reply.to_string()).await;
     let done = answer.text().await.expect("the answer comes");
     assert!(done.contains("Ana"), "{done}");
+    until("a change lets the call end, then the stream", || async { server.open_streams() == 0 })
+        .await;
 }
 
 /// The JSON-RPC result of an answer, be it JSON or a stream.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     aggregate::{Clients, Listening},
     catalogue::Catalogue,
+    channels::Channels,
     conversation::{ConversationKey, Spoken},
     session::SessionSeal,
 };
@@ -27,6 +28,7 @@ pub struct Gateway {
     pub cx: Context,
     pub(crate) sessions: SessionSeal,
     pub(crate) conversations: moka::sync::Cache<ConversationKey, Arc<Spoken>>,
+    pub(crate) channels: Channels,
     pub(crate) catalogue: Catalogue,
     pub(crate) clients: Clients,
     pub(crate) listening: Listening,
@@ -41,8 +43,8 @@ impl Gateway {
             .max_capacity(MOST_CONVERSATIONS)
             .time_to_idle(IDLE)
             .build();
-        let (catalogue, clients, listening) = Default::default();
-        Self { cx, sessions, conversations, catalogue, clients, listening, stopping }
+        let (channels, catalogue, clients, listening) = Default::default();
+        Self { cx, sessions, conversations, channels, catalogue, clients, listening, stopping }
     }
 
     /// Nobody behind a request: what a server asks is answered by the operator's decision.

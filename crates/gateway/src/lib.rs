@@ -6,6 +6,8 @@ mod activity;
 pub mod aggregate;
 pub mod attention;
 mod catalogue;
+pub mod changes;
+mod channels;
 mod client;
 mod conversation;
 pub mod error;

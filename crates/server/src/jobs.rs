@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use keyway_connectors::{access_token, audit, cleanup, revocations};
+use keyway_gateway::changes;
 use tokio::{
     sync::broadcast::error::RecvError,
     time::{MissedTickBehavior, interval},
@@ -25,6 +26,7 @@ pub(crate) fn start(app: &AppState, stop: &CancellationToken, tracker: &TaskTrac
         });
     };
     run(Box::pin(access_token::follow_changes(app.context.clone())));
+    run(Box::pin(changes::follow(app.gateway.clone())));
     run(Box::pin(forget_changed_identities(app.clone())));
     run(Box::pin(clean_up(app.clone())));
     run(Box::pin(audit::write(app.context.clone())));

@@ -7,7 +7,6 @@ mod waiting;
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderMap;
-use tokio::task::AbortHandle;
 use url::Url;
 
 pub(super) use self::waiting::Waiter;
@@ -40,15 +39,15 @@ pub enum Opening {
 pub struct Channel {
     endpoint: Url,
     waiting: Arc<Waiting>,
-    reading: AbortHandle,
 }
 
 impl Channel {
     fn start(stream: EventStream, endpoint: Url, upstream: &Upstream) -> Self {
         let waiting = Arc::<Waiting>::default();
         let nobody = upstream.with_nobody_at(endpoint.clone());
-        let reading = tokio::spawn(read(stream, waiting.clone(), nobody)).abort_handle();
-        Self { endpoint, waiting, reading }
+        let reading = tokio::spawn(read(stream, waiting.clone(), nobody));
+        waiting.is_read_by(reading.abort_handle());
+        Self { endpoint, waiting }
     }
 
     /// Where messages are posted to.
@@ -61,10 +60,14 @@ impl Channel {
         self.waiting.has_ended()
     }
 
-    /// Ends the stream.
-    pub(super) fn end(&self) {
-        self.reading.abort();
+    /// Ends the stream, and fails what is under way on it.
+    pub fn end(&self) {
         self.waiting.end();
+    }
+
+    /// Takes no more requests, and ends the stream after those that are under way on it.
+    pub fn retire(&self) {
+        self.waiting.retire();
     }
 
     /// Takes part in what comes from now on; `works` where a tool does, which the server may have

@@ -58,6 +58,8 @@ impl<'a> Conversation<'a> {
             let connected = contact.connect(self.approach()).await?;
             let server = connected.server.clone();
             let spoken = Arc::new(Spoken::new(connected));
+            let connector = &self.credential.connector;
+            self.gateway.channels.note(connector, self.key.listens, &spoken.era);
             self.gateway.conversations.insert(self.key.clone(), spoken.clone());
             (spoken, server)
         };

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::{
+    sync::mpsc::{self, Receiver, Sender},
+    task::AbortHandle,
+};
 
 use crate::upstream::message::{Addressee, addressee};
 
@@ -23,7 +26,11 @@ pub(super) struct Waiting(Mutex<State>);
 struct State {
     places: BTreeMap<Place, Sender<Vec<u8>>>,
     used: bool,
+    /// Nobody is let in any more, and the last who leaves ends it.
+    retired: bool,
     ended: bool,
+    /// The task that reads the stream.
+    reading: Option<AbortHandle>,
 }
 
 /// One who waits; leaves when it is dropped.
@@ -42,17 +49,26 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.waiting.state().places.remove(&self.place);
+        let mut state = self.waiting.state();
+        state.places.remove(&self.place);
+        if state.retired && state.places.is_empty() {
+            state.end();
+        }
     }
 }
 
 impl Waiting {
-    /// `None` where the channel has ended.
+    /// Takes note of the task that is to end with the channel.
+    pub(super) fn is_read_by(&self, reading: AbortHandle) {
+        self.state().reading = Some(reading);
+    }
+
+    /// `None` where the channel has ended, or is about to.
     pub(super) fn enter(waiting: &Arc<Self>, id: u64, works: bool) -> Option<Waiter> {
         let (sender, messages) = mpsc::channel(MOST_MESSAGES);
         let place = (works, id);
         let mut state = waiting.state();
-        if state.ended {
+        if state.ended || state.retired {
             return None;
         }
         state.used = true;
@@ -88,11 +104,18 @@ impl Waiting {
         self.state().ended
     }
 
+    /// Lets nobody in any more, and ends the channel when nobody waits.
+    pub(super) fn retire(&self) {
+        let mut state = self.state();
+        state.retired = true;
+        if state.places.is_empty() {
+            state.end();
+        }
+    }
+
     /// Lets everybody know that nothing comes any more.
     pub(super) fn end(&self) {
-        let mut state = self.state();
-        state.ended = true;
-        state.places.clear();
+        self.state().end();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,6 +124,14 @@ impl Waiting {
 }
 
 impl State {
+    fn end(&mut self) {
+        self.ended = true;
+        self.places.clear();
+        if let Some(reading) = self.reading.take() {
+            reading.abort();
+        }
+    }
+
     fn whom(&self, addressee: Addressee) -> Vec<Sender<Vec<u8>>> {
         let found = match addressee {
             Addressee::Waiting(id) => {
@@ -151,6 +182,22 @@ mod tests {
         assert!(waiting.hand_out(QUESTION.into()).await.is_some());
         let told = r#"{"method":"notifications/message"}"#;
         assert!(waiting.hand_out(told.into()).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn who_waits_on_a_channel_that_is_given_up_is_served_to_the_end() {
+        let waiting = Arc::<Waiting>::default();
+        let reading = tokio::spawn(std::future::pending::<()>());
+        waiting.is_read_by(reading.abort_handle());
+        let mut waiter = Waiting::enter(&waiting, 1, true).unwrap();
+        waiting.retire();
+        assert!(Waiting::enter(&waiting, 2, true).is_none());
+        waiting.hand_out(br#"{"id":1,"result":{}}"#.to_vec()).await;
+        assert!(waiter.next().await.is_some());
+        assert!(!waiting.has_ended());
+        drop(waiter);
+        assert!(waiting.has_ended());
+        assert!(reading.await.unwrap_err().is_cancelled());
     }
 
     #[tokio::test]
