@@ -52,6 +52,7 @@ test: prepare page ## All tests
 	$(LOAD) $$KEYWAY_TEST_NODE --test --test-concurrency=1 tests/browser/*.test.mjs
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/run.mjs --only oidc-provider,better-auth,sdk-example
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/clients.mjs --only inspector,sdk-1,sdk-2,ai-sdk
+	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/older.mjs --only older-typescript --client sdk-1,sdk-2
 	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/run.mjs
 	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/servers.mjs
 	$(LOAD) $$KEYWAY_TEST_NODE tests/conformance/eras.mjs --same
@@ -62,6 +63,7 @@ interop: page ## Real servers and real clients from the registries, each with it
 	$(CARGO) build --workspace --bins
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/run.mjs
 	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/clients.mjs
+	$(LOAD) $$KEYWAY_TEST_NODE tests/interop/older.mjs
 
 .PHONY: conformance
 conformance: page ## The official MCP conformance suite against Keyway as a client, with the table
