@@ -40,4 +40,5 @@ mod sign_in;
 mod ssrf;
 mod step_up;
 mod streams;
+mod transfer;
 mod users;

@@ -1,6 +1,7 @@
 //! Keyway as a process of its own: the real binary, its first line, its log, its metrics, its end.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -9,7 +10,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
     sync::OnceCell,
 };
@@ -107,9 +108,23 @@ impl Process {
 
 /// Runs one command of the binary to its end.
 pub async fn run(settings: &Settings, arguments: &[&str]) -> Ended {
-    let running = command(settings, arguments).await.stderr(Stdio::piped()).output();
+    ended(command(settings, arguments).await.stderr(Stdio::piped()).spawn()).await
+}
+
+/// Runs one command of the binary that reads `input` from standard input.
+pub async fn run_with_input(settings: &Settings, arguments: &[&str], input: &str) -> Ended {
+    let mut command = command(settings, arguments).await;
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    if let Some(mut stdin) = child.as_mut().ok().and_then(|child| child.stdin.take()) {
+        stdin.write_all(input.as_bytes()).await.expect("the command reads its input");
+    }
+    ended(child).await
+}
+
+async fn ended(child: io::Result<Child>) -> Ended {
+    let running = child.expect("the keyway binary can be started").wait_with_output();
     let output = tokio::time::timeout(PATIENCE, running).await;
-    let output = output.expect("the command ends").expect("the keyway binary can be started");
+    let output = output.expect("the command ends").expect("its output can be read");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ended { status: output.status, output: text(&output.stdout), errors: text(&output.stderr) }
 }

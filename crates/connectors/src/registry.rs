@@ -43,6 +43,8 @@ pub struct NewConnector {
     pub pinned_protocol_version: Option<String>,
     /// The switch; on unless said otherwise.
     pub enabled: Option<bool>,
+    /// Whether tools that may write are refused.
+    pub read_only: bool,
 }
 
 /// OAuth settings as they are typed in.
@@ -179,7 +181,7 @@ fn row(
         pinned_protocol_version: pinned.transpose()?,
         protocol_version: None,
         tool_count: None,
-        read_only: false,
+        read_only: new.read_only,
         tool_modes: ToolModes::default(),
         revision: 1,
         created_at: now,

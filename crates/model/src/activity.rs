@@ -22,6 +22,8 @@ text_enum! {
         PersonalToken = "personal_token",
         /// A browser's session, as a token or a cookie.
         Session = "session",
+        /// The operator, on the command line.
+        Operator = "operator",
         /// Keyway itself, with nobody asking.
         Keyway = "keyway",
     }
@@ -131,6 +133,7 @@ impl From<&CallerKind> for Actor {
     fn from(kind: &CallerKind) -> Self {
         match kind {
             CallerKind::SingleUser => Self::SingleUser,
+            CallerKind::Operator => Self::Operator,
             CallerKind::Jwt => Self::Jwt,
             CallerKind::ServiceKey(_) => Self::ServiceKey,
             CallerKind::PersonalToken(_) => Self::PersonalToken,

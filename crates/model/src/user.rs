@@ -65,6 +65,8 @@ pub struct Caller {
 pub enum CallerKind {
     /// None: the `single_user` mode.
     SingleUser,
+    /// None: the operator, on the command line of the machine that holds the keys.
+    Operator,
     /// A JWT of the host application.
     Jwt,
     /// A service key with `Keyway-User`.

@@ -172,6 +172,19 @@ pub(crate) fn public_origin(config: &Config, listening: SocketAddr) -> anyhow::R
     text.parse().map_err(anyhow::Error::msg)
 }
 
+/// The use cases' context for a command that runs beside a server, or without one.
+///
+/// # Errors
+/// As [`open_database`].
+pub(crate) async fn context_beside(config: &Config, seams: &Seams) -> anyhow::Result<Context> {
+    let keys = key_ring(config, &seams.random)?;
+    let database = open_database(config, seams, keys.clone()).await?;
+    let context = context(config, seams, &keys, database, &public_origin(config, config.listen)?)?;
+    let own = [Some(config.listen), config.metrics_listen];
+    context.egress.refuse_own_listeners(&own.into_iter().flatten().collect::<Vec<_>>());
+    Ok(context)
+}
+
 fn context(
     config: &Config,
     seams: &Seams,

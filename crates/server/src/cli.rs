@@ -70,7 +70,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Keys(command) => keys::run(command).await?,
         Command::ServiceKeys(command) => service_keys::run(command).await?,
-        Command::Connectors(command) => connectors::run(command).await?,
+        Command::Connectors(command) => return connectors::run(command).await,
         Command::Doctor(arguments) => return doctor::run(&configuration()?, arguments).await,
         Command::Openapi => say(openapi::document_text()?.trim_end())?,
         Command::Healthcheck { url } => healthcheck::run(url).await?,

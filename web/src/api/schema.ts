@@ -477,7 +477,7 @@ export interface components {
             /** @description The name the connector had then. */
             connector_name: string | null;
             /** @enum {string} */
-            actor: "single_user" | "jwt" | "service_key" | "personal_token" | "session" | "keyway";
+            actor: "single_user" | "jwt" | "service_key" | "personal_token" | "session" | "operator" | "keyway";
             /** @enum {string} */
             action: "connector_created" | "connector_changed" | "connector_deleted" | "sign_in_started" | "sign_in_finished" | "sign_in_failed" | "token_refreshed" | "signed_out" | "tokens_revoked" | "tool_called" | "call_decided" | "tool_changed" | "request_proxied";
             /** @description `ok`, or a code that says what went wrong. */

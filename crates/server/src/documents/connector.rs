@@ -241,6 +241,7 @@ impl From<CreateConnector> for NewConnector {
             oauth: body.oauth.map(NewOAuth::from),
             pinned_protocol_version: body.pinned_protocol_version,
             enabled: body.enabled,
+            read_only: false,
         }
     }
 }

@@ -125,11 +125,12 @@ impl FromRequestParts<AppState> for SessionCaller {
             CallerKind::SingleUser
             | CallerKind::SessionToken(_)
             | CallerKind::SessionCookie { .. } => Ok(Self(caller)),
-            CallerKind::Jwt | CallerKind::ServiceKey(_) | CallerKind::PersonalToken(_) => {
-                Err(Problem::unauthenticated(
-                    "a person decides this: send a session of the user, from POST /api/v1/sessions",
-                ))
-            }
+            CallerKind::Operator
+            | CallerKind::Jwt
+            | CallerKind::ServiceKey(_)
+            | CallerKind::PersonalToken(_) => Err(Problem::unauthenticated(
+                "a person decides this: send a session of the user, from POST /api/v1/sessions",
+            )),
         }
     }
 }
