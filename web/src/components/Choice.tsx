@@ -6,6 +6,8 @@ interface Props {
   name?: string;
   label: string;
   checked: boolean;
+  disabled?: boolean;
+  "aria-describedby"?: string;
   onChoose: () => void;
 }
 

@@ -13,10 +13,11 @@ import { ConnectorList } from "./ConnectorList";
 import { DeleteDialog } from "./DeleteDialog";
 import { EditDialog } from "./EditDialog";
 import { Icon } from "./Icon";
+import { ImportDialog } from "./ImportDialog";
 import { TokenSection } from "./TokenSection";
 import { useFocusAfterDialog } from "./useFocusAfterDialog";
 
-type OpenDialog = { kind: "add" } | { kind: "edit" | "delete"; connector: Connector };
+type OpenDialog = { kind: "add" | "import" } | { kind: "edit" | "delete"; connector: Connector };
 
 interface Props {
   /** The connector a caller sent the user to. */
@@ -29,7 +30,8 @@ interface Props {
 export function Page({ target, approval, linkSpent }: Props) {
   const [dialog, setDialog] = useState<OpenDialog | null>(null);
   const addButton = useRef<HTMLButtonElement>(null);
-  const known = !needsSession(useConnectors().error);
+  const connectors = useConnectors();
+  const known = !needsSession(connectors.error);
   // Asked for ahead, so that the dialog opens with them and nothing moves.
   usePresets();
   const openerLeaves = useRef(false);
@@ -48,10 +50,15 @@ export function Page({ target, approval, linkSpent }: Props) {
           <p class="hint">{texts.intro}</p>
         </div>
         {known && (
-          <button ref={addButton} type="button" class="primary" onClick={() => setDialog({ kind: "add" })}>
-            <Icon name="plus" />
-            {texts.add}
-          </button>
+          <div class="actions">
+            <button type="button" onClick={() => setDialog({ kind: "import" })}>
+              {texts.import.open}
+            </button>
+            <button ref={addButton} type="button" class="primary" onClick={() => setDialog({ kind: "add" })}>
+              <Icon name="plus" />
+              {texts.add}
+            </button>
+          </div>
         )}
       </header>
       {known && <Approvals target={approval} onEmpty={() => addButton.current?.focus()} />}
@@ -68,6 +75,7 @@ export function Page({ target, approval, linkSpent }: Props) {
           onClose={close}
         />
       )}
+      {dialog?.kind === "import" && <ImportDialog connectors={connectors.data ?? []} onClose={close} />}
       {dialog?.kind === "edit" && <EditDialog connector={dialog.connector} onClose={close} />}
       {dialog?.kind === "delete" && (
         <DeleteDialog
