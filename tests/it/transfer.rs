@@ -46,7 +46,7 @@ impl Stage {
         let api = self.process.api();
         for connector in [
             json!({"url": "https://keys.example/mcp", "name": "My keys", "slug": "keys",
-                "headers": {"X-Key": "hush-key", "A-Region": "hush-eu"}, "enabled": false}),
+                "headers": {"A-Region": "hush-eu", "X-Key": "hush-key"}, "enabled": false}),
             json!({"url": "https://notes.example/mcp", "slug": "notes", "auth_type": "oauth",
                 "oauth": {"client_id": "by-hand", "client_secret": "hush-secret",
                     "scopes": ["read", "write"]}}),
@@ -148,6 +148,9 @@ async fn the_servers_of_a_file_are_made_skipped_or_refused_one_by_one() {
     let mcp = McpServer::protected_by(&AuthorizationServer::start().await).await;
     let api = stage.process.api();
     let before = api.create_oauth("notes", "https://notes.example/mcp").await;
+    let contacts =
+        json!({"url": "https://contacts.example/mcp", "name": "連絡", "auth_type": "oauth"});
+    assert_eq!(api.create(contacts).await.expect(201)["slug"], "connector");
     let file = json!({"servers": {
         "1 Notes": {"type": "http", "url": "https://notes.example/mcp"},
         "2 Keys": {"serverUrl": "https://keys.example/mcp", "headers": {"X-Key": "secret"}},
@@ -156,6 +159,8 @@ async fn the_servers_of_a_file_are_made_skipped_or_refused_one_by_one() {
         "5 Nul\u{1b}[2J": {"url": "https://nul.example/mcp", "headers": {"Host": "secret"}},
         "6 Probed": {"url": mcp.url()},
         "notes": {"url": "https://other.example/mcp"},
+        "予定": {"url": "https://dates.example/mcp", "headers": {"X-Key": "secret"}},
+        "連絡": {"url": "https://other.example/mcp"},
     }});
     let imported = stage.import(&file.to_string()).await;
     assert_eq!(imported.status.code(), Some(1), "{imported:?}");
@@ -169,6 +174,8 @@ async fn the_servers_of_a_file_are_made_skipped_or_refused_one_by_one() {
             "refused\t5 Nul[2J\tthe header Host cannot be set",
             "made\t6-probed\tsign in on the settings page",
             "skipped\tnotes\tthere is a connector notes already",
+            "made\tconnector-2\tready",
+            "skipped\t連絡\tthere is a connector connector already",
         ]
     );
     assert_eq!(api.connector("notes").await, before);

@@ -156,7 +156,8 @@ impl<'a> Import<'a> {
     }
 
     /// Makes a connector of one server, by the rules of [`registry::create`], unless the user had one of
-    /// its slug or its URL before.
+    /// its name or its URL before. A server that Keyway wrote is known by its slug alone, since several
+    /// connectors may share a name.
     ///
     /// # Errors
     /// [`Error::Storage`] and [`Error::Internal`]; everything else is an [`Outcome`].
@@ -176,11 +177,13 @@ impl<'a> Import<'a> {
     }
 
     fn known(&self, new: &NewConnector, name: &str) -> Option<String> {
-        let suggested = Slug::suggested_by(name);
-        let slug = new.slug.as_deref().unwrap_or(suggested.as_str());
-        let same_slug = self.before.iter().find(|old| old.slug.as_str() == slug);
+        let is_called_so = |old: &&Connector| match &new.slug {
+            Some(slug) => old.slug.as_str() == slug,
+            None => old.slug.as_str() == name || old.name == name,
+        };
+        let same_name = self.before.iter().find(is_called_so);
         let same_url = self.before.iter().find(|old| old.url == new.url);
-        match (same_slug, same_url) {
+        match (same_name, same_url) {
             (Some(old), _) => Some(format!("there is a connector {} already", old.slug)),
             (None, Some(old)) => Some(format!("its URL is that of the connector {}", old.slug)),
             (None, None) => None,

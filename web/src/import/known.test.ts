@@ -12,14 +12,15 @@ function left(servers: object): string[] {
 }
 
 describe("a server that the user has", () => {
-  it("is known by its URL, and by its slug where Keyway wrote the file", () => {
-    expect(
-      left({
-        same: { url: NOTES.url },
-        other: { url: "https://other.example/mcp" },
-        notes: { url: "https://moved.example/mcp", keyway: {} },
-      }),
-    ).toEqual(["other"]);
+  const moved = { url: "https://moved.example/mcp" };
+
+  it("is known by its URL, its slug or its name", () => {
+    expect(left({ same: { url: NOTES.url }, notes: moved, "My notes": moved, other: moved })).toEqual(["other"]);
+  });
+
+  it("is known by its slug alone where Keyway wrote the file", () => {
+    const named = { ...moved, keyway: { name: "My notes" } };
+    expect(left({ notes: { ...moved, keyway: {} }, "notes-2": named })).toEqual(["My notes"]);
   });
 
   it("is named, and what was refused before stays so", () => {

@@ -6,7 +6,7 @@ use keyway_model::{AuthType, GrantType};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{MapAccess, Visitor},
+    de::{Error as _, MapAccess, Visitor},
 };
 
 use crate::registry::NewOAuth;
@@ -49,7 +49,9 @@ pub(super) struct Exposed(pub(super) SecretString);
 
 impl<'de> Deserialize<'de> for Exposed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(text.into()))
+        // The reason would quote the secret.
+        let text = String::deserialize(deserializer);
+        text.map(|text| Self(text.into())).map_err(|_| D::Error::custom("a secret must be text"))
     }
 }
 

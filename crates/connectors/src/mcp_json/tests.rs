@@ -91,6 +91,14 @@ fn a_member_of_keyways_that_is_not_known_is_named() {
 }
 
 #[test]
+fn a_secret_that_is_no_text_is_not_quoted() {
+    let text =
+        r#"{"mcpServers": {"a": {"url": "u", "keyway": {"oauth": {"client_secret": 4711}}}}}"#;
+    let refused = read(text).unwrap().remove(0).server.err().unwrap();
+    assert!(refused.contains("must be text") && !refused.contains("4711"), "{refused}");
+}
+
+#[test]
 fn what_is_written_is_read_back_with_its_secrets() {
     let connector = NewConnector {
         url: "https://robot.example/mcp".into(),
