@@ -129,7 +129,8 @@ impl Identities {
             Change::Connector { .. }
             | Change::Contact { .. }
             | Change::Approvals { .. }
-            | Change::SignIn { .. } => {}
+            | Change::SignIn { .. }
+            | Change::ClientSession { .. } => {}
         }
     }
 

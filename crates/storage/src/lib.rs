@@ -12,6 +12,7 @@ mod authorization_sessions;
 pub mod browser_sessions;
 mod canary;
 mod client;
+mod client_sessions;
 mod clocked;
 pub mod connectors;
 pub mod credentials;

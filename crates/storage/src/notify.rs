@@ -48,6 +48,11 @@ pub enum Change {
     Sessions,
     /// The personal tokens: one was revoked.
     PersonalTokens,
+    /// A client ended its session at `/mcp`.
+    ClientSession {
+        /// Which one.
+        id: Uuid,
+    },
     /// Perhaps anything: changes may have been missed, so that every cache is to be emptied.
     Everything,
 }
@@ -76,6 +81,9 @@ enum Told {
     ServiceKeys,
     Sessions,
     PersonalTokens,
+    ClientSession {
+        id: Uuid,
+    },
     Everything,
 }
 
@@ -106,6 +114,7 @@ pub(crate) fn payload(sender: Uuid, change: &Change) -> String {
         Change::ServiceKeys => Told::ServiceKeys,
         Change::Sessions => Told::Sessions,
         Change::PersonalTokens => Told::PersonalTokens,
+        Change::ClientSession { id } => Told::ClientSession { id: *id },
         Change::Everything => Told::Everything,
     };
     // A struct of texts always has a JSON form; the empty text would be heard as `Everything`.
@@ -143,6 +152,7 @@ pub(crate) fn heard(me: Uuid, payload: &str) -> Option<Change> {
         Told::ServiceKeys => Change::ServiceKeys,
         Told::Sessions => Change::Sessions,
         Told::PersonalTokens => Change::PersonalTokens,
+        Told::ClientSession { id } => Change::ClientSession { id },
         Told::Everything => Change::Everything,
     })
 }
@@ -169,6 +179,7 @@ mod tests {
             Change::ServiceKeys,
             Change::Sessions,
             Change::PersonalTokens,
+            Change::ClientSession { id: Uuid::from_u128(3) },
             Change::Everything,
         ] {
             let text = payload(me, &change);

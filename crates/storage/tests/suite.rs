@@ -7,6 +7,7 @@ mod authorization_sessions;
 mod bench;
 mod browser_sessions;
 mod changes;
+mod client_sessions;
 mod connectors;
 mod counting;
 mod errors;
