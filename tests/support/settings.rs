@@ -8,7 +8,11 @@ use keyway_model::{Clock, Random};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::postgres::fresh_database;
+use crate::postgres::{execute, fresh_database};
+
+/// Ends the connections over which the processes of a database hear of each other's changes.
+const CUT_LISTENERS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND query LIKE 'LISTEN%'";
 
 const JWT_SECRET: &str = "a secret that the host and keyway share, long enough";
 const JWT_ISSUER: &str = "https://host.example";
@@ -49,6 +53,13 @@ impl Settings {
         let mut settings = Self::single_user(directory);
         settings.set("KEYWAY_DATABASE_URL", &fresh_database());
         settings
+    }
+
+    /// Keeps what happens next from the other processes on this PostgreSQL database, until they listen
+    /// again.
+    pub fn cut_listeners(&self) {
+        let url = self.value("KEYWAY_DATABASE_URL").unwrap_or_default();
+        execute(&url, CUT_LISTENERS);
     }
 
     /// Writes a catalog, and beside it the file `secret` with a client secret, and names it.

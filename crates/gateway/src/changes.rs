@@ -14,7 +14,9 @@ pub async fn follow(gateway: Gateway) {
             Ok(Change::Connector { connector_id, .. }) => {
                 gateway.channels.follow(cx, connector_id).await;
             }
+            Ok(Change::ClientSession { id }) => gateway.clients.end(id),
             Ok(Change::Everything) | Err(RecvError::Lagged(_)) => {
+                gateway.clients.may_have_missed_ends();
                 gateway.channels.follow_all(cx).await;
             }
             Ok(_) => {}

@@ -30,6 +30,8 @@ const SUPERVISE: &str = r#"
 /// Who owns the cluster where the tests run as root, which PostgreSQL refuses to: nobody.
 const UNPRIVILEGED: u32 = 65534;
 
+static SERVER: OnceLock<Server> = OnceLock::new();
+
 /// A server, and what keeps it alive.
 struct Server {
     /// The address of a database on it; others have the same one with another name.
@@ -44,22 +46,26 @@ struct Server {
 /// # Panics
 /// When there is no PostgreSQL to be had: the tests must not pass without it.
 pub(crate) fn fresh_database() -> String {
-    static SERVER: OnceLock<Server> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let server = SERVER.get_or_init(server);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("keyway_test_{}_{number}", std::process::id());
-    let made = Command::new(&server.psql)
-        .args(["-qX", "-v", "ON_ERROR_STOP=1", "-d", &server.url])
-        .args(["-c", &format!("CREATE DATABASE {name}")])
-        .output()
-        .unwrap_or_else(|error| panic!("cannot run {}: {error}", server.psql.display()));
-    assert!(
-        made.status.success(),
-        "cannot make a database for this test: {}",
-        String::from_utf8_lossy(&made.stderr)
-    );
+    execute(&server.url, &format!("CREATE DATABASE {name}"));
     with_name(&server.url, &name)
+}
+
+/// Executes a statement at the address of a database of this server's.
+///
+/// # Panics
+/// When it cannot be done.
+pub(crate) fn execute(url: &str, sql: &str) {
+    let psql = &SERVER.get_or_init(server).psql;
+    let done = Command::new(psql)
+        .args(["-qX", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {}: {error}", psql.display()));
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "cannot prepare the database of this test: {told}");
 }
 
 /// The address with another database name.

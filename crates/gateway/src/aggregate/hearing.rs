@@ -255,7 +255,10 @@ impl Stream {
             Change::Connector { user_id, connector_id } if own(user_id.clone(), *connector_id) => {
                 Some(*connector_id)
             }
-            Change::Everything => None,
+            Change::Everything => {
+                self.look_up_session().await;
+                None
+            }
             _ => return,
         };
         if let (Some(id), Hearer::Session(session)) = (connector, &self.hearer)
@@ -268,6 +271,15 @@ impl Stream {
         self.attach().await;
         for list in List::ALL {
             self.list_changed(list).await;
+        }
+    }
+
+    /// An end that was not told ends the stream all the same.
+    async fn look_up_session(&self) {
+        if let Hearer::Session(session) = &self.hearer
+            && let Err(error) = session.look_up(&self.gateway.cx).await
+        {
+            tracing::warn!(%error, "a session that is listened in may have been ended elsewhere");
         }
     }
 

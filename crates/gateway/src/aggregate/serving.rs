@@ -53,8 +53,8 @@ pub async fn serve(
     let door = Door { gateway, caller, scope: &scope, headers: &request.headers };
     match request.method {
         Method::POST => door.post(&request.body).await,
-        Method::GET => door.listen(),
-        _ => door.end(),
+        Method::GET => door.listen().await,
+        _ => door.end().await,
     }
 }
 
@@ -69,7 +69,7 @@ impl Door<'_> {
     async fn post(&self, body: &[u8]) -> Result<Response> {
         match message::read(body) {
             Ok(Incoming::One(Message::Request(request))) => self.request(request).await,
-            Ok(Incoming::One(told)) => self.told(vec![told]),
+            Ok(Incoming::One(told)) => self.told(vec![told]).await,
             Ok(Incoming::Batch(messages)) => self.batch(messages).await,
             Err(refusal) => Ok(answer::refused(None, &refusal)),
         }
@@ -79,7 +79,7 @@ impl Door<'_> {
         if request.method == "initialize" && !is_stateless(&request, self.headers) {
             return Ok(self.initialize(&request).await);
         }
-        let client = match self.client(&request)? {
+        let client = match self.client(&request).await? {
             Ok(client) => client,
             Err(refusal) => return Ok(answer::refused(Some(&request.id), &refusal)),
         };
@@ -92,18 +92,18 @@ impl Door<'_> {
     }
 
     /// Who sends the request, or why it is not taken.
-    fn client(&self, request: &Request) -> Result<Result<Client, Refusal>> {
+    async fn client(&self, request: &Request) -> Result<Result<Client, Refusal>> {
         if is_stateless(request, self.headers) {
             return Ok(Client::of_stateless(request, self.headers));
         }
-        self.session().map(|session| session.map(Client::with_session))
+        Ok(self.session().await?.map(Client::with_session))
     }
 
-    fn session(&self) -> Result<Result<Arc<ClientSession>, Refusal>> {
+    async fn session(&self) -> Result<Result<Arc<ClientSession>, Refusal>> {
         if let Some(version) = version_header(self.headers).filter(|v| !is_handshake_version(v)) {
             return Ok(Err(unsupported(version)));
         }
-        ClientSession::of(self.gateway, self.caller, self.scope, self.headers).map(Ok)
+        ClientSession::of(self.gateway, self.caller, self.scope, self.headers).await.map(Ok)
     }
 
     async fn initialize(&self, request: &Request) -> Response {
@@ -147,7 +147,7 @@ impl Door<'_> {
     }
 
     /// Takes notifications, and answers to questions.
-    fn told(&self, messages: Vec<Message>) -> Result<Response> {
+    async fn told(&self, messages: Vec<Message>) -> Result<Response> {
         if version_header(self.headers).is_some_and(|version| version >= STATELESS_VERSION) {
             let answers = messages.iter().any(|told| matches!(told, Message::Response { .. }));
             return Ok(if answers {
@@ -156,7 +156,7 @@ impl Door<'_> {
                 answer::empty(StatusCode::ACCEPTED)
             });
         }
-        let session = match self.session()? {
+        let session = match self.session().await? {
             Ok(session) => session,
             Err(refusal) => return Ok(answer::refused(None, &refusal)),
         };
@@ -188,7 +188,7 @@ impl Door<'_> {
         if version_header(self.headers).is_some_and(|version| version >= STATELESS_VERSION) {
             return Ok(one_at_a_time());
         }
-        let session = match self.session()? {
+        let session = match self.session().await? {
             Ok(session) if session.version == BATCH_VERSION => session,
             Ok(_) => return Ok(one_at_a_time()),
             Err(refusal) => return Ok(answer::refused(None, &refusal)),
@@ -200,7 +200,7 @@ impl Door<'_> {
                 other => told.push(other),
             }
         }
-        let accepted = self.told(told)?;
+        let accepted = self.told(told).await?;
         if requests.is_empty() {
             return Ok(accepted);
         }
@@ -216,26 +216,26 @@ impl Door<'_> {
     }
 
     /// The stream of a session.
-    fn listen(&self) -> Result<Response> {
+    async fn listen(&self) -> Result<Response> {
         if !self.headers.contains_key(SESSION_ID) {
             return Ok(method_not_allowed());
         }
         if !answer::takes_events(self.headers) {
             return Ok(answer::empty(StatusCode::NOT_ACCEPTABLE));
         }
-        Ok(match self.session()? {
+        Ok(match self.session().await? {
             Ok(session) => hearing::of_session(self.gateway, self.caller, self.scope, session),
             Err(refusal) => answer::refused(None, &refusal),
         })
     }
 
-    fn end(&self) -> Result<Response> {
+    async fn end(&self) -> Result<Response> {
         if !self.headers.contains_key(SESSION_ID) {
             return Ok(method_not_allowed());
         }
-        Ok(match self.session()? {
+        Ok(match self.session().await? {
             Ok(session) => {
-                session.end();
+                session.end(&self.gateway.cx).await?;
                 answer::empty(StatusCode::NO_CONTENT)
             }
             Err(refusal) => answer::refused(None, &refusal),

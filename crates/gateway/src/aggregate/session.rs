@@ -11,8 +11,11 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use keyway_connectors::upstream::{Answered, Capabilities};
-use keyway_model::Caller;
+use keyway_connectors::{
+    Context, Error as UseCaseError,
+    upstream::{Answered, Capabilities},
+};
+use keyway_model::{Caller, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
@@ -33,11 +36,15 @@ const MOST_SESSIONS: u64 = 100_000;
 const MOST_SUBSCRIBED: usize = 1000;
 /// For how long what is known of a session is remembered without a request.
 const IDLE: Duration = Duration::from_secs(24 * 3600);
+/// How long a session may last. Its end has to be known as long as its id could be shown.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The clients with something under way in this process.
 #[derive(Clone)]
 pub(crate) struct Clients {
     sessions: moka::sync::Cache<Uuid, Arc<ClientSession>>,
+    /// Counts, from one on, how often ends may have been missed: whoever was looked up before that is looked up anew.
+    lookups: Arc<AtomicU64>,
     pub(super) parked: moka::sync::Cache<Uuid, Arc<super::parked::Parked>>,
 }
 
@@ -45,7 +52,22 @@ impl Default for Clients {
     fn default() -> Self {
         let sessions =
             moka::sync::Cache::builder().max_capacity(MOST_SESSIONS).time_to_idle(IDLE).build();
-        Self { sessions, parked: super::parked::cache() }
+        let lookups = Arc::new(AtomicU64::new(1));
+        Self { sessions, lookups, parked: super::parked::cache() }
+    }
+}
+
+impl Clients {
+    /// Ends what is under way here in a session that was ended in any process.
+    pub(crate) fn end(&self, id: Uuid) {
+        if let Some(session) = self.sessions.get(&id) {
+            session.stop();
+        }
+    }
+
+    /// Has every session looked up anew at its next request.
+    pub(crate) fn may_have_missed_ends(&self) {
+        self.lookups.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -58,10 +80,17 @@ struct Ticket {
     version: String,
     #[serde(rename = "c")]
     capabilities: Capabilities,
+    /// In milliseconds since the epoch.
+    #[serde(rename = "e")]
+    ends_at: i64,
 }
 
 /// A session of a client's.
 pub(crate) struct ClientSession {
+    id: Uuid,
+    ends_at: Timestamp,
+    /// The last look-up that found it not ended.
+    looked_up: AtomicU64,
     /// The version that was agreed on.
     pub(super) version: String,
     /// What the client lets itself be asked for.
@@ -80,9 +109,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl ClientSession {
-    fn new(ticket: Ticket) -> Self {
-        let Ticket { version, capabilities, .. } = ticket;
+    fn new(ticket: Ticket, looked_up: u64) -> Self {
+        let Ticket { id, version, capabilities, ends_at } = ticket;
         Self {
+            id,
+            ends_at: Timestamp::from_millis(ends_at),
+            looked_up: AtomicU64::new(looked_up),
             version,
             capabilities,
             ended: CancellationToken::new(),
@@ -103,20 +135,24 @@ impl ClientSession {
         capabilities: Capabilities,
     ) -> Option<HeaderValue> {
         let id = Uuid::from_bytes(gateway.cx.random.bytes());
-        let ticket = Ticket { id, version: version.to_owned(), capabilities };
+        let ends_at = gateway.cx.clock.now().plus(LONGEST).as_millis();
+        let ticket = Ticket { id, version: version.to_owned(), capabilities, ends_at };
         let text = serde_json::to_vec(&ticket).ok()?;
         let bound = bound_to(caller, scope);
         let sealed = gateway.sessions.seal_bytes(&gateway.cx.random, &bound, &text)?;
-        gateway.clients.sessions.insert(id, Arc::new(Self::new(ticket)));
+        let clients = &gateway.clients;
+        // It is new, and nobody can have ended it.
+        let session = Self::new(ticket, clients.lookups.load(Ordering::Acquire));
+        clients.sessions.insert(id, Arc::new(session));
         HeaderValue::try_from(sealed).ok()
     }
 
-    /// The session of a request.
+    /// The session of a request. One that this process has not seen is looked up, once.
     ///
     /// # Errors
     /// [`Error::SessionNotFound`] where it is another user's, made up, for other connectors, or over;
-    /// [`Error::InvalidRequest`] where there is none.
-    pub(super) fn of(
+    /// [`Error::InvalidRequest`] where there is none; that of the database where it cannot be looked up.
+    pub(super) async fn of(
         gateway: &Gateway,
         caller: &Caller,
         scope: &Scope,
@@ -129,14 +165,44 @@ impl ClientSession {
         let opened = gateway.sessions.open_bytes(&bound_to(caller, scope), sealed.as_bytes());
         let ticket: Ticket = opened
             .and_then(|text| serde_json::from_slice(&text).ok())
+            .filter(|ticket: &Ticket| gateway.cx.clock.now().as_millis() < ticket.ends_at)
             .ok_or(Error::SessionNotFound)?;
-        let made = || Arc::new(Self::new(ticket.clone()));
+        let made = || Arc::new(Self::new(ticket.clone(), 0));
+        // Held before it is looked up, so that an end that is told meanwhile is not missed.
         let session = gateway.clients.sessions.get_with(ticket.id, made);
+        let lookups = gateway.clients.lookups.load(Ordering::Acquire);
+        if session.looked_up.load(Ordering::Acquire) != lookups {
+            session.look_up(&gateway.cx).await?;
+            session.looked_up.store(lookups, Ordering::Release);
+        }
         if session.ended.is_cancelled() { Err(Error::SessionNotFound) } else { Ok(session) }
     }
 
-    /// Ends the session and all that is under way in it.
-    pub(super) fn end(&self) {
+    /// Takes note of an end that was not heard of.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) async fn look_up(&self, cx: &Context) -> Result<()> {
+        let ended = cx.database.is_client_session_ended(self.id).await;
+        if ended.map_err(UseCaseError::from)? {
+            self.stop();
+        }
+        Ok(())
+    }
+
+    /// Ends the session in every process, and all that is under way in it.
+    ///
+    /// # Errors
+    /// Those of the database; the session goes on then.
+    pub(super) async fn end(&self, cx: &Context) -> Result<()> {
+        let ended = cx.database.end_client_session(self.id, self.ends_at).await;
+        ended.map_err(UseCaseError::from)?;
+        self.stop();
+        Ok(())
+    }
+
+    /// Ends what is under way in it here.
+    fn stop(&self) {
         self.ended.cancel();
         for (_, token) in locked(&self.running).drain() {
             token.cancel();
