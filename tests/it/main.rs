@@ -40,5 +40,6 @@ mod sign_in;
 mod ssrf;
 mod step_up;
 mod streams;
+mod traces;
 mod transfer;
 mod users;

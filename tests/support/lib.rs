@@ -10,6 +10,7 @@ pub mod api;
 pub mod authorization_server;
 pub mod browser;
 pub mod client;
+pub mod collector;
 mod dpop;
 pub mod fault;
 pub mod gate;

@@ -9,6 +9,7 @@ use keyway_oauth::{
     authorization::{self, AuthorizationCode, CallbackError, Expected},
     state,
 };
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
@@ -130,7 +131,8 @@ async fn claim(
         }
     };
     let task_cx = cx.clone();
-    let finishing = cx.tasks.spawn(async move { finish(&task_cx, &session, code).await });
+    let finishing = async move { finish(&task_cx, &session, code).await };
+    let finishing = cx.tasks.spawn(finishing.in_current_span());
     finishing.await.unwrap_or_else(|error| {
         Err(crate::Error::Internal(format!("finishing a sign-in failed: {error}")))
     })

@@ -10,6 +10,7 @@ use keyway_oauth::{
     dpop::DpopKey,
     token::{self, TokenAnswer, TokenError, TokenErrorClass, TokenRequest},
 };
+use tracing::Instrument as _;
 
 use crate::{
     accounts::{self, SignedIn},
@@ -21,7 +22,7 @@ use crate::{
     patience::patiently,
     provider::DbOAuthProvider,
     refresh::count_token_request,
-    revocations, tokens,
+    revocations, tokens, trace,
 };
 
 /// Exchanges the code of a claimed sign-in at the token endpoint recorded at its start.
@@ -57,8 +58,10 @@ async fn present(
         dpop: proofs.binding(),
     };
     let (redirect_uri, verifier) = (&session.client.redirect_uri, &session.code_verifier);
-    let answer = token::exchange_code(&http, &request, code, redirect_uri, verifier).await;
-    count_token_request(answer.as_ref().err());
+    let span = trace::token_request();
+    let asked = token::exchange_code(&http, &request, code, redirect_uri, verifier);
+    let answer = asked.instrument(span.clone()).await;
+    count_token_request(&span, answer.as_ref().err());
     proofs.note(&answer);
     answer
 }

@@ -29,6 +29,7 @@ pub mod revocations;
 pub mod sign_in;
 pub mod sign_out;
 mod tokens;
+pub mod trace;
 pub mod transfer;
 mod unattended;
 pub mod upstream;

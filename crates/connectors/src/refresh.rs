@@ -11,6 +11,7 @@ use keyway_model::{Connector, ConnectorKey, ConnectorState, Grant, StateReason, 
 use keyway_oauth::token::{self, TokenAnswer, TokenError, TokenErrorClass, TokenRequest};
 use secrecy::SecretString;
 use tokio::sync::watch;
+use tracing::{Instrument as _, Span};
 
 pub(crate) use self::flights::{Flights, is_under_way};
 use self::flights::{fly, landed};
@@ -19,6 +20,7 @@ use crate::{
     context::Context,
     dpop::{self, Proofs},
     error::Result,
+    trace,
     unattended::{self, NotFetched, Target},
 };
 
@@ -40,6 +42,19 @@ pub(crate) enum Outcome {
     Unavailable(Duration),
     /// There is no first token of a grant without a person.
     NotFetched(Arc<NotFetched>),
+}
+
+impl Outcome {
+    /// In one word, for a trace.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Renewed(_) => "renewed",
+            Self::Rejected(_) => "rejected",
+            Self::Gone => "gone",
+            Self::Unavailable(_) => "unavailable",
+            Self::NotFetched(_) => "not_fetched",
+        }
+    }
 }
 
 /// Has the grant renewed, or joins the renewal that is under way, and waits for it.
@@ -175,8 +190,10 @@ impl Refresh<'_> {
             resource: grant.resource.as_deref(),
             dpop: proofs.binding(),
         };
-        let answer = token::refresh(&http, &request, refresh_token, &[]).await;
-        count_token_request(answer.as_ref().err());
+        let span = trace::token_request();
+        let asked = token::refresh(&http, &request, refresh_token, &[]);
+        let answer = asked.instrument(span.clone()).await;
+        count_token_request(&span, answer.as_ref().err());
         proofs.note(&answer);
         Ok(answer)
     }
@@ -195,8 +212,8 @@ impl Refresh<'_> {
     }
 }
 
-/// Counts a request to a token endpoint by how it ended.
-pub(crate) fn count_token_request(error: Option<&TokenError>) {
+/// Counts a request to a token endpoint by how it ended, and notes that in its span.
+pub(crate) fn count_token_request(span: &Span, error: Option<&TokenError>) {
     let outcome = match error.map(TokenError::class) {
         None => "ok",
         Some(TokenErrorClass::Rejected) => "rejected",
@@ -206,4 +223,5 @@ pub(crate) fn count_token_request(error: Option<&TokenError>) {
         Some(TokenErrorClass::Protocol) => "protocol",
     };
     metrics::counter!("keyway_token_requests_total", "outcome" => outcome).increment(1);
+    trace::note_outcome(span, outcome);
 }

@@ -17,6 +17,7 @@ use keyway_oauth::{
 };
 use keyway_storage::RefreshedTokens;
 use secrecy::SecretString;
+use tracing::Instrument as _;
 
 use crate::{
     clients::{self, Authenticator},
@@ -24,7 +25,7 @@ use crate::{
     dpop::{self, Proofs},
     error::{Error, Result},
     refresh::count_token_request,
-    sign_in, tokens,
+    sign_in, tokens, trace,
 };
 
 /// Where a token is asked for, and for what.
@@ -154,25 +155,31 @@ pub(crate) async fn request_token(
         dpop: proofs.binding(),
     };
     let http = cx.egress.on_behalf_of(&connector.url);
-    let answer = match connector.oauth.grant {
-        GrantType::ClientCredentials => {
-            token::client_credentials(&http, &request, target.scopes).await
-        }
-        GrantType::WorkloadIdentity => match secret(&secrets, GrantSecret::Assertion) {
-            Ok(own) => assertion::jwt_bearer(&http, &request, own, target.scopes).await,
-            Err(missing) => Err(missing),
-        },
-        GrantType::EnterpriseManaged => {
-            match identity_assertion(&http, connector, &secrets, target).await {
-                Ok(given) => assertion::jwt_bearer(&http, &request, &given, target.scopes).await,
-                Err(error) => Err(error),
+    let span = trace::token_request();
+    let asked = async {
+        Ok::<_, Error>(match connector.oauth.grant {
+            GrantType::ClientCredentials => {
+                token::client_credentials(&http, &request, target.scopes).await
             }
-        }
-        GrantType::AuthorizationCode => {
-            return Err(Error::Internal("this grant needs a person".into()));
-        }
+            GrantType::WorkloadIdentity => match secret(&secrets, GrantSecret::Assertion) {
+                Ok(own) => assertion::jwt_bearer(&http, &request, own, target.scopes).await,
+                Err(missing) => Err(missing),
+            },
+            GrantType::EnterpriseManaged => {
+                match identity_assertion(&http, connector, &secrets, target).await {
+                    Ok(given) => {
+                        assertion::jwt_bearer(&http, &request, &given, target.scopes).await
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            GrantType::AuthorizationCode => {
+                return Err(Error::Internal("this grant needs a person".into()));
+            }
+        })
     };
-    count_token_request(answer.as_ref().err());
+    let answer = asked.instrument(span.clone()).await?;
+    count_token_request(&span, answer.as_ref().err());
     proofs.note(&answer);
     Ok(answer)
 }
@@ -201,8 +208,10 @@ async fn identity_assertion(
         audience: &target.client.issuer,
         scopes: target.scopes,
     };
-    let given = assertion::exchange_id_token(http, &request, &asked).await;
-    count_token_request(given.as_ref().err());
+    let span = trace::token_request();
+    let given = assertion::exchange_id_token(http, &request, &asked);
+    let given = given.instrument(span.clone()).await;
+    count_token_request(&span, given.as_ref().err());
     given
 }
 

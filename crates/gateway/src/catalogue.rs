@@ -18,6 +18,7 @@ use keyway_connectors::{
 };
 use keyway_model::{Caller, Connector, ConnectorId, ConnectorKey, SignInId, Timestamp};
 use serde_json::value::RawValue;
+use tracing::Instrument as _;
 
 use crate::{
     client::{Done, Task, perform},
@@ -164,6 +165,7 @@ impl Catalogue {
             catalogue.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
             fetched.map_err(Arc::new)
         }
+        .in_current_span()
         .boxed()
         .shared();
         flights.insert(flown, flight.clone());

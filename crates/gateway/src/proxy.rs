@@ -13,6 +13,7 @@ use keyway_connectors::{
     access_token::{self, Credential, Gate},
     dpop::{self, Proving},
     egress::Body,
+    trace,
     upstream::{STATELESS_VERSION, bearer_challenge},
 };
 use keyway_model::{Caller, ConnectorKey};
@@ -127,6 +128,7 @@ async fn attempt(
     let mut passage = Passage::new(caller, request);
     let mut credential = access_token::credential(cx, caller, key, Gate::Call).await?;
     *used = Some(credential.clone());
+    trace::name_connector(credential.connector.id);
     passage.check(gateway, &credential.connector).await?;
     let mut response = send(gateway, &credential, request, &passage).await?;
     if response.status() == StatusCode::UNAUTHORIZED {

@@ -14,7 +14,10 @@ use keyway_model::{Clock, Random};
 use keyway_oauth::state::StateKey;
 use keyway_storage::{Database, KeyRing, Options, ServeLock};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout_at},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use zeroize::Zeroizing;
 
@@ -30,6 +33,7 @@ use crate::{
     state::{AppState, Parts},
     streams::Streams,
     telemetry,
+    traces::{self, Ended, Exporting},
 };
 
 /// How long requests and refreshes that are under way may take to end.
@@ -62,6 +66,7 @@ pub struct Running {
     app: AppState,
     stop: CancellationToken,
     tracker: TaskTracker,
+    exporting: Option<Exporting>,
     _lock: ServeLock,
 }
 
@@ -99,7 +104,8 @@ pub async fn start(config: Config, seams: Seams) -> anyhow::Result<Running> {
     }
     jobs::start(&app, &stop, &tracker);
     let public_url = public.to_string();
-    Ok(Running { listening, metrics, public_url, app, stop, tracker, _lock: lock })
+    let exporting = None;
+    Ok(Running { listening, metrics, public_url, app, stop, tracker, exporting, _lock: lock })
 }
 
 /// Opens the database, brings its tables up to date, and proves that the keys are the right ones.
@@ -133,13 +139,23 @@ impl Running {
         &self.app.context
     }
 
+    /// Hands the spans that end from now on, and before, to the operator's collector.
+    ///
+    /// # Errors
+    /// Where the exporter cannot work as the environment wants it to.
+    pub(crate) fn export(&mut self, ended: Ended) -> anyhow::Result<()> {
+        self.exporting = Some(traces::export(&self.app.context, ended)?);
+        Ok(())
+    }
+
     /// Takes no new work, lets requests and refreshes that are under way end, and closes the database.
     pub async fn shutdown(self) {
         self.app.stop_being_ready();
         self.stop.cancel();
         self.tracker.close();
         let tasks = &self.app.context.tasks;
-        let drained = timeout(DRAIN, async {
+        let deadline = Instant::now() + DRAIN;
+        let drained = timeout_at(deadline, async {
             self.tracker.wait().await;
             tasks.close();
             tasks.wait().await;
@@ -152,6 +168,9 @@ impl Running {
         }
         if let Err(error) = audit::flush(&self.app.context).await {
             tracing::warn!(%error, "the last activity could not be written");
+        }
+        if let Some(exporting) = self.exporting {
+            exporting.finish(deadline).await;
         }
         self.app.context.database.close().await;
     }

@@ -52,6 +52,17 @@ pub struct Config {
     pub catalog: Arc<Catalog>,
     /// What is logged, in the syntax of tracing's filter.
     pub log: String,
+    /// Where traces are collected, if they are.
+    pub traces: Option<TraceSettings>,
+}
+
+/// Where the spans of requests go.
+#[derive(Clone)]
+pub struct TraceSettings {
+    /// Where the collector takes spans: OTLP over HTTP, with its path.
+    pub collector: Url,
+    /// The name under which they are told.
+    pub service_name: String,
 }
 
 /// Where the master keys come from.

@@ -14,12 +14,14 @@ use axum::{
 use futures_util::FutureExt as _;
 use hyper::{body::Incoming, service::Service};
 use hyper_util::service::TowerToHyperService;
+use tracing::Instrument as _;
 
 use crate::{
     error::{Problem, write_problem},
     routes::mcp,
     state::AppState,
     telemetry::RequestId,
+    traces,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,12 +78,14 @@ async fn around<B>(
     answered: impl AsyncFnOnce(Request<B>) -> Response,
 ) -> Response {
     let id = RequestId::new(&app.context.random);
+    let span = traces::begin(&request, route, id);
     let method = request.method().clone();
     let visit = app.doors.admit(&request);
     let mut response = match visit.as_ref().map(|visit| visit.preflight(&request)) {
         Ok(Some(preflight)) => preflight,
         Ok(None) => {
-            let answered = AssertUnwindSafe(answered(request)).catch_unwind().await;
+            let answered = answered(request).instrument(span.clone());
+            let answered = AssertUnwindSafe(answered).catch_unwind().await;
             answered.unwrap_or_else(|_| Problem::internal("a handler panicked").into_response())
         }
         Err(refused) => refused.clone().into_response(),
@@ -92,6 +96,7 @@ async fn around<B>(
     write_problem(&mut response, id, &app.context.settings.public_url);
     finish(response.headers_mut(), id);
     let status = response.status().as_u16();
+    traces::note_status(&span, status);
     tracing::debug!(request_id = %id, %method, route, status, "answered");
     response
 }

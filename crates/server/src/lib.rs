@@ -23,6 +23,7 @@ mod routes;
 mod state;
 mod streams;
 pub mod telemetry;
+mod traces;
 
 pub use app::{Running, Seams, start};
 pub use config::Config;

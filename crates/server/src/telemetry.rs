@@ -11,7 +11,12 @@ use axum::http::HeaderValue;
 use keyway_model::Random;
 use metrics::{counter, describe_counter, describe_gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt::format::FmtSpan, layer::SubscriberExt as _, registry,
+    util::SubscriberInitExt as _,
+};
+
+use crate::traces::SpanLayer;
 
 /// The id of one request, in its answer, its problem document and its log lines.
 #[derive(Clone, Copy, Debug)]
@@ -39,21 +44,31 @@ impl fmt::Display for RequestId {
 }
 
 /// Sends log lines to stderr: for people on a terminal, as JSON elsewhere. `filter` is what `KEYWAY_LOG`
-/// says. The HTTP libraries are held at `warn` unless it names them, since their lines show addresses.
-pub fn log_to_stderr(filter: &str) {
-    let quiet = "hyper=warn,hyper_util=warn,rustls=warn,sqlx=warn,h2=warn";
-    let filter = EnvFilter::try_new(format!("{quiet},{filter}")).unwrap_or_default();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE)
-        .with_writer(io::stderr);
-    let installed = if io::stderr().is_terminal() {
-        builder.with_target(false).try_init()
-    } else {
-        builder.json().flatten_event(true).try_init()
+/// says. The HTTP libraries are held at `warn` unless it names them, since their lines show addresses. Spans
+/// go to `spans` alone; where there is none nobody wants them, which is what makes them cost nothing.
+pub(crate) fn log_to_stderr(filter: &str, spans: Option<SpanLayer>) {
+    let filter = log_filter(filter);
+    let installed = match spans {
+        None => registry().with(lines()).with(filter).try_init(),
+        Some(spans) => registry().with(vec![lines().with_filter(filter).boxed(), spans]).try_init(),
     };
     if let Err(error) = installed {
         tracing::debug!(%error, "another subscriber takes the log already");
+    }
+}
+
+fn log_filter(wanted: &str) -> EnvFilter {
+    let quiet = "hyper=warn,hyper_util=warn,rustls=warn,sqlx=warn,h2=warn,keyway_trace=off";
+    EnvFilter::try_new(format!("{quiet},{wanted}")).unwrap_or_default()
+}
+
+fn lines() -> Box<dyn Layer<Registry> + Send + Sync> {
+    let lines =
+        tracing_subscriber::fmt::layer().with_span_events(FmtSpan::NONE).with_writer(io::stderr);
+    if io::stderr().is_terminal() {
+        lines.with_target(false).boxed()
+    } else {
+        lines.json().flatten_event(true).boxed()
     }
 }
 
@@ -98,8 +113,10 @@ fn describe() {
     describe_counter!("keyway_tool_calls_total", "Tool calls, by outcome");
     describe_counter!("keyway_revocations_total", "Revocations of tokens, by outcome");
     describe_counter!("keyway_activity_dropped_total", "Activities that found no room");
+    describe_counter!("keyway_spans_dropped_total", "Spans that the collector did not take");
     describe_gauge!("keyway_sealed_values", "Sealed values in the database, by master key");
     counter!("keyway_upstream_requests_total").absolute(0);
+    counter!("keyway_spans_dropped_total").absolute(0);
     for purpose in ["request", "background"] {
         counter!("keyway_database_queries_total", "purpose" => purpose).absolute(0);
     }
@@ -111,5 +128,20 @@ fn describe() {
     }
     for outcome in ["ok", "refused", "upstream_failed"] {
         counter!("keyway_tool_calls_total", "outcome" => outcome).absolute(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_connectors::trace::TARGET;
+
+    use super::*;
+
+    #[test]
+    fn the_log_wants_no_span_that_is_for_export() {
+        tracing::subscriber::with_default(registry().with(log_filter("trace")), || {
+            assert!(tracing::info_span!(target: TARGET, "request").is_disabled());
+            assert!(!tracing::info_span!("another").is_disabled());
+        });
     }
 }

@@ -22,6 +22,8 @@ use keyway_oauth::http::{HttpClient, Limits, SendError};
 use thiserror::Error;
 use url::Url;
 
+use crate::trace;
+
 pub(crate) use self::admission::is_loopback_host;
 use self::{
     admission::Admission,
@@ -115,7 +117,10 @@ impl Egress {
             Box::pin(self.refuse_own_listener_by_name(name)).await?;
         }
         *request.uri_mut() = target.uri.clone();
-        self.client(target.class).send(request).await
+        let span = trace::outgoing_request(target, &request);
+        let answer = self.client(target.class).send(request).await;
+        trace::note_answer(&span, &answer);
+        answer
     }
 
     fn client(&self, class: Class) -> &Client {
@@ -142,15 +147,27 @@ impl Egress {
     /// Fetches a document that the operator named in the settings, private addresses included.
     pub async fn fetch_operator_document(&self, url: &Url) -> Result<Bytes, SendError> {
         let limits = Limits { time: Duration::from_secs(10), body: 256 * 1024 };
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = uri(url).map_err(blocked)?;
+        request.headers_mut().insert(header::ACCEPT, JSON);
+        let response = self.send_to_operator(request, limits).await?;
+        if !response.status().is_success() {
+            return Err(SendError::Unreachable(format!("answered {}", response.status())));
+        }
+        Ok(response.into_body())
+    }
+
+    /// Sends a request to a server that the operator named in the settings, private addresses included, and
+    /// reads the whole answer.
+    pub async fn send_to_operator(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, SendError> {
         let exchange = async {
-            let mut request = Request::new(Bytes::new());
-            *request.uri_mut() = uri(url).map_err(blocked)?;
-            request.headers_mut().insert(header::ACCEPT, JSON);
-            let response = self.0.operator.send(request).await?;
-            if !response.status().is_success() {
-                return Err(SendError::Unreachable(format!("answered {}", response.status())));
-            }
-            read_body(response.into_body(), limits.body).await
+            let (parts, body) = self.0.operator.send(request).await?.into_parts();
+            let body = read_body(body, limits.body).await?;
+            Ok(Response::from_parts(parts, body))
         };
         tokio::time::timeout(limits.time, exchange).await.map_err(|_| timed_out())?
     }
@@ -163,6 +180,18 @@ pub struct Target {
     class: Class,
     /// The name, where the operator's rules admit it and it may lead back to Keyway's own listener.
     may_lead_home: Option<Box<str>>,
+}
+
+impl Target {
+    /// The host, as it is called.
+    pub(crate) fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    /// The port, where it is not the scheme's own.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.uri.port_u16()
+    }
 }
 
 /// The egress client as one connector may use it.

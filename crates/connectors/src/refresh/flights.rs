@@ -9,9 +9,10 @@ use std::{
 
 use keyway_model::{Action, Connector, ConnectorId, ConnectorState, Timestamp};
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use super::Outcome;
-use crate::{audit, context::Context};
+use crate::{audit, context::Context, trace};
 
 /// How long a caller waits for a refresh.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -87,10 +88,12 @@ pub(super) fn fly(
     let (tell, told) = watch::channel(None);
     under_way.insert(connector.id, told.clone());
     let (cx, connector) = (cx.clone(), connector.clone());
+    let span = trace::renewal(connector.id);
     cx.clone().tasks.spawn(async move {
         let failing = locked(&cx.flights.pauses).contains_key(&connector.id);
         let landing = Landing { cx: cx.clone(), connector: connector.id };
-        let outcome = work.await;
+        let outcome = work.instrument(span.clone()).await;
+        trace::note_outcome(&span, outcome.word());
         record(&cx, &connector, failing, &outcome);
         drop(landing);
         if !matches!(outcome, Outcome::Unavailable(_)) {

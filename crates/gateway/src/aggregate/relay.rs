@@ -13,6 +13,7 @@ use keyway_model::{Caller, ConnectorId, ConnectorKey};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::Instrument as _;
 
 use super::{client::Client, listening::changed_lists, rounds};
 use crate::{
@@ -77,14 +78,15 @@ pub(super) fn begin(gateway: &Gateway, caller: &Caller, client: &Client, ask: As
     let answers_rounds = !client.is_stateless();
     let (gateway, caller) = (gateway.clone(), caller.clone());
     let tasks = gateway.cx.tasks.clone();
-    tasks.spawn(async move {
+    let work = async move {
         let done = if answers_rounds {
             rounds::ask_until_complete(&gateway, &caller, &relay, ask).await
         } else {
             put(&gateway, &caller, &relay, &ask, &Admission::new(&caller, None)).await
         };
         let _ = events.send(Event::Done(done)).await;
-    });
+    };
+    tasks.spawn(work.in_current_span());
     Running { events: receiver, _stop: stop }
 }
 

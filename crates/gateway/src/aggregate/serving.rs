@@ -10,6 +10,7 @@ use keyway_connectors::upstream::{Capabilities, STATELESS_VERSION, raw};
 use keyway_model::Caller;
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
 use self::work::Work;
 use super::{
@@ -129,10 +130,11 @@ impl Door<'_> {
     /// end of the connection ends it.
     fn start(&self, client: Client, request: Request, sink: Sink) {
         let work = self.work(client, request);
-        tokio::spawn(async move {
+        let worked = async move {
             let out = work.out(Some(&sink)).await;
             let _ = sink.send(out).await;
-        });
+        };
+        tokio::spawn(worked.in_current_span());
     }
 
     fn work(&self, client: Client, request: Request) -> Work {

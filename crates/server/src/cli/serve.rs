@@ -7,15 +7,22 @@ use super::say;
 use crate::{
     app::{self, Seams},
     config::Config,
-    telemetry,
+    telemetry, traces,
 };
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
-    telemetry::log_to_stderr(&config.log);
+    let seams = Seams::system();
+    let collected = config.traces.as_ref();
+    let collected = collected.map(|settings| traces::collect(settings, seams.random.clone()));
+    let (layer, ended) = collected.unzip();
+    telemetry::log_to_stderr(&config.log, layer);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let running = app::start(config, Seams::system()).await?;
+    let mut running = app::start(config, seams).await?;
+    if let Some(ended) = ended {
+        running.export(ended)?;
+    }
     let ready = json!({
         "listening": running.listening.to_string(),
         "public_url": running.public_url,

@@ -9,7 +9,8 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::{
-    Auth, Config, JwtKeys, JwtSettings, MasterKeys, Origin, catalog, reader::Reader, settings as s,
+    Auth, Config, JwtKeys, JwtSettings, MasterKeys, Origin, TraceSettings, catalog, reader::Reader,
+    settings as s,
 };
 
 /// The shortest shared secret, in bytes: the output length of HS256's hash (RFC 7518 §3.2).
@@ -33,6 +34,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     let streams_per_user = reader.parsed(&s::STREAMS_PER_USER, count);
     let catalog = catalog::read(reader);
     let log = reader.parsed(&s::LOG, log_filter);
+    let collector = reader.parsed(&s::OTLP_ENDPOINT, collector);
+    let service_name = reader.text(&s::SERVICE_NAME);
     if matches!(auth, Some(Auth::SingleUser)) {
         stay_on_loopback(reader, listen, public_url.as_ref());
     }
@@ -51,6 +54,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
         streams_per_user: streams_per_user?,
         catalog: catalog?,
         log: log?,
+        traces: collector
+            .zip(service_name)
+            .map(|(collector, service_name)| TraceSettings { collector, service_name }),
     })
 }
 
@@ -111,6 +117,28 @@ fn log_filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| {
         format!("write a level or a filter such as info,keyway_server=debug ({error})")
     })
+}
+
+/// The address for spans below the collector's (OTLP, "Endpoint URLs for OTLP/HTTP").
+fn collector(text: &str) -> Result<Url, String> {
+    let plain = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    let Some(mut url) = Url::parse(text).ok().filter(plain) else {
+        return Err(
+            "write the http(s) address of an OTLP collector, such as http://127.0.0.1:4318, \
+                    without credentials and without a query"
+                .to_owned(),
+        );
+    };
+    let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
 }
 
 fn stay_on_loopback(

@@ -41,4 +41,6 @@ settings! {
     ELICITATION = "KEYWAY_ELICITATION", "decline", false;
     STREAMS_PER_USER = "KEYWAY_STREAMS_PER_USER", "512", false;
     LOG = "KEYWAY_LOG", "info", false;
+    OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "", false;
+    SERVICE_NAME = "OTEL_SERVICE_NAME", "keyway", false;
 }

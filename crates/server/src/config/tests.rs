@@ -70,10 +70,25 @@ fn each_mistake_names_its_variable() {
         (&[("KEYWAY_REGISTRATION", "shared")], &["KEYWAY_REGISTRATION"]),
         (&[("KEYWAY_CATALOG", "/nowhere/catalog.toml")], &["KEYWAY_CATALOG"]),
         (&[("KEYWAY_LOG", "a=b=c")], &["KEYWAY_LOG"]),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")], &["OTEL_EXPORTER_OTLP_ENDPOINT"]),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:p@c:1")], &["OTEL_EXPORTER_OTLP_ENDPOINT"]),
     ];
     for (variables, names) in table {
         assert_eq!(refused(variables), *names, "{variables:?}");
     }
+}
+
+#[test]
+fn spans_go_below_the_address_of_the_collector() {
+    let collector = |endpoint| {
+        let config = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]);
+        let traces = config.unwrap_or_else(|errors| panic!("{errors:?}")).traces;
+        traces.map(|traces| traces.collector.to_string())
+    };
+    assert_eq!(collector(""), None);
+    let below = |prefix: &str| Some(format!("http://collector:4318{prefix}/v1/traces"));
+    assert_eq!(collector("http://collector:4318"), below(""));
+    assert_eq!(collector("http://collector:4318/otlp/"), below("/otlp"));
 }
 
 #[test]
@@ -101,12 +116,13 @@ fn the_example_file_lists_every_setting_with_its_default() {
     let mut listed = BTreeMap::new();
     let mut comment = false;
     for line in example.lines() {
-        match line.strip_prefix("# KEYWAY_").and_then(|line| line.split_once('=')) {
-            Some((name, value)) => {
-                assert!(comment, "KEYWAY_{name} has no comment above it");
-                listed.insert(format!("KEYWAY_{name}"), value.to_owned());
+        let is_name = |name: &str| name.starts_with("KEYWAY_") || name.starts_with("OTEL_");
+        match line.strip_prefix("# ").and_then(|line| line.split_once('=')) {
+            Some((name, value)) if is_name(name) => {
+                assert!(comment, "{name} has no comment above it");
+                listed.insert(name.to_owned(), value.to_owned());
             }
-            None => comment = line.starts_with("# "),
+            _ => comment = line.starts_with("# "),
         }
     }
     let settings = settings::ALL.iter();
