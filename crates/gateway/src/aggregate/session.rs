@@ -1,6 +1,9 @@
 //! Sessions of clients on the handshake wire. What a session is stands in its sealed id, so that any
 //! replica can take the next request; what is under way in it lives in the process that works on it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
@@ -100,7 +103,9 @@ pub(crate) struct ClientSession {
     log_level: Mutex<Option<String>>,
     questions: Mutex<HashMap<String, oneshot::Sender<Answered>>>,
     next_question: AtomicU64,
-    running: Mutex<HashMap<String, CancellationToken>>,
+    /// The id of each request that is under way, and what falls when it is cancelled.
+    running: Mutex<HashMap<u64, (String, CancellationToken)>>,
+    next_running: AtomicU64,
     subscribed: Mutex<BTreeSet<String>>,
 }
 
@@ -122,6 +127,7 @@ impl ClientSession {
             questions: Mutex::default(),
             next_question: AtomicU64::new(1),
             running: Mutex::default(),
+            next_running: AtomicU64::new(1),
             subscribed: Mutex::default(),
         }
     }
@@ -204,8 +210,8 @@ impl ClientSession {
     /// Ends what is under way in it here.
     fn stop(&self) {
         self.ended.cancel();
-        for (_, token) in locked(&self.running).drain() {
-            token.cancel();
+        for (_, (_, cancelled)) in locked(&self.running).drain() {
+            cancelled.cancel();
         }
         locked(&self.questions).clear();
     }
@@ -220,22 +226,22 @@ impl ClientSession {
         *locked(&self.log_level) = Some(level);
     }
 
-    /// Takes note of a request that is begun; the token falls when the client cancels it.
-    pub(super) fn begin(&self, request: &RawValue) -> CancellationToken {
-        let token = CancellationToken::new();
-        locked(&self.running).insert(request.get().to_owned(), token.clone());
-        token
+    /// Takes note of a request that is begun, until what comes back is dropped.
+    pub(super) fn begin(self: &Arc<Self>, request: &RawValue) -> Running {
+        let number = self.next_running.fetch_add(1, Ordering::Relaxed);
+        let cancelled = CancellationToken::new();
+        let entry = (request.get().to_owned(), cancelled.clone());
+        locked(&self.running).insert(number, entry);
+        Running { session: self.clone(), number, cancelled }
     }
 
-    /// Forgets a request that is over.
-    pub(super) fn finish(&self, request: &RawValue) {
-        locked(&self.running).remove(request.get());
-    }
-
-    /// Cancels a request that is under way; one that is over, or unknown, is not.
+    /// Cancels what is under way by this id; what is over, or unknown, is not. An id is to be used once in a
+    /// session, and where a client has several requests under way by one, it means all of them.
     pub(super) fn cancel(&self, request: &RawValue) {
-        if let Some(token) = locked(&self.running).remove(request.get()) {
-            token.cancel();
+        for (id, cancelled) in locked(&self.running).values() {
+            if id == request.get() {
+                cancelled.cancel();
+            }
         }
     }
 
@@ -271,6 +277,20 @@ impl ClientSession {
     /// Takes one away.
     pub(super) fn unsubscribe(&self, uri: &str) {
         locked(&self.subscribed).remove(uri);
+    }
+}
+
+/// A request that is under way in a session.
+pub(super) struct Running {
+    session: Arc<ClientSession>,
+    number: u64,
+    /// Falls when the client cancels the request, or the session ends.
+    pub(super) cancelled: CancellationToken,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        locked(&self.session.running).remove(&self.number);
     }
 }
 

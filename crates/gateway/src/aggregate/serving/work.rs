@@ -34,14 +34,10 @@ impl Work {
     /// The end of the request. On the handshake wire every answer is one of HTTP's good ones: other
     /// statuses speak about the session.
     pub(super) async fn out(&self, sink: Option<&Sink>) -> Out {
-        let cancelled = match &self.client.session {
-            Some(session) => session.begin(&self.request.id),
-            None => CancellationToken::new(),
-        };
-        let answered = self.answer(sink, &cancelled).await;
-        if let Some(session) = &self.client.session {
-            session.finish(&self.request.id);
-        }
+        let running = self.client.session.as_ref().map(|session| session.begin(&self.request.id));
+        let cancelled = running.as_ref().map(|running| running.cancelled.clone());
+        let answered = self.answer(sink, &cancelled.unwrap_or_default()).await;
+        drop(running);
         match answered {
             Ok(result) => Out::Last(StatusCode::OK, message::result(&self.request.id, &result)),
             Err(Refusal { status, error }) => {
