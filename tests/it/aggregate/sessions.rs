@@ -109,9 +109,8 @@ async fn an_end_that_a_process_did_not_hear_of_counts_there_all_the_same() {
     assert_eq!((one_end.status.as_u16(), other_end.status.as_u16()), (204, 204));
     let is_over = || async { elsewhere.post("ping", json!({})).await.status == 404 };
     until("the other process knows", is_over).await;
-    while let Some(told) = stream.next().await {
-        assert!(told["method"].as_str().unwrap().ends_with("list_changed"), "{told}");
-    }
+    let ended = async { while stream.next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(40), ended).await.expect("the stream ends");
 }
 
 #[tokio::test]
