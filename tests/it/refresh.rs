@@ -1,6 +1,7 @@
 //! Keeping tokens fresh: when a token is renewed, what every kind of answer does to the row, and what a
 //! caller sees of it.
 
+use keyway_model::UserId;
 use keyway_tests::{
     authorization_server::RefreshTokens,
     fault::Fault,
@@ -233,5 +234,23 @@ async fn a_forced_refresh_that_failed_for_a_moment_is_tried_again_after_a_minute
     scene.authorization_server.script(|script| script.token_faults.push_back(Fault::Status(503)));
     assert_eq!(scene.whoami().await.problem(), (503, "refresh_unavailable".to_owned()));
     scene.advance(61);
+    scene.assert_works().await;
+}
+
+#[tokio::test]
+async fn nothing_is_held_of_a_connector_that_nobody_calls() {
+    let scene = Scene::signed_in().await;
+    scene.assert_works().await;
+    let context = scene.keyway.running().context();
+    let id = scene.connector().await["id"].as_str().unwrap().parse().unwrap();
+    let held = || context.credentials.held(&UserId::local(), id).is_some();
+    for minutes in [0, 9] {
+        scene.advance(minutes * 60);
+        context.drop_old();
+        assert!(held(), "it was used {minutes} minutes ago");
+    }
+    scene.advance(60);
+    context.drop_old();
+    assert!(!held());
     scene.assert_works().await;
 }

@@ -3,12 +3,12 @@
 
 mod credentials;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicI64};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyway_model::{
-    AuthType, Caller, Connector, ConnectorKey, ConnectorState, Grant, HealthStatus, SignInId,
-    StateReason, Timestamp,
+    AuthType, Caller, Connector, ConnectorKey, ConnectorRef, ConnectorState, Grant, HealthStatus,
+    SignInId, StateReason, Timestamp, UserId,
 };
 use keyway_oauth::challenge::BearerChallenge;
 use keyway_storage::StoredCredential;
@@ -25,21 +25,30 @@ use crate::{
     refresh,
 };
 
-/// A connector with everything a request to its server needs.
+/// What a call needs of a connector, and nothing else of its row: this is what is held in memory for each one
+/// in use.
 pub struct Credential {
-    /// The connector.
-    pub connector: Connector,
-    /// Its URL, parsed.
-    pub url: Url,
-    /// The same, admitted and ready to be called.
+    /// Whose connector it is.
+    pub user_id: UserId,
+    /// Which one.
+    pub connector: ConnectorRef,
+    /// The row's revision when it was read.
+    pub revision: i64,
+    /// Its URL, admitted and ready to be called.
     pub target: Target,
     /// The headers that authenticate: `Authorization`, or the user's own.
-    pub headers: HeaderMap,
+    pub headers: Box<[(HeaderName, HeaderValue)]>,
     /// The access token behind them; `None` for a connector with headers.
-    pub token: Option<TokenFacts>,
+    pub token: Option<Box<TokenFacts>>,
     /// What proves, with each request, that the token is ours, where it is bound to a key (RFC 9449).
     pub prover: Option<Arc<Prover>>,
+    /// The row, where it has a tool policy that is to be asked.
+    pub with_policy: Option<Box<Connector>>,
+    /// The only protocol version to speak, if the user chose one.
+    pub pinned_protocol_version: Option<Box<str>>,
     health: Mutex<HealthStatus>,
+    /// In milliseconds since the epoch.
+    used_at: AtomicI64,
 }
 
 /// What is known of an access token, without the token.
@@ -58,9 +67,45 @@ pub struct TokenFacts {
 }
 
 impl Credential {
-    fn new(connector: Connector, url: Url, target: Target, headers: HeaderMap) -> Self {
-        let health = Mutex::new(connector.health.status);
-        Self { connector, url, target, headers, token: None, prover: None, health }
+    fn new(
+        cx: &Context,
+        connector: &Connector,
+        target: Target,
+        headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Self {
+        Self {
+            user_id: connector.user_id.clone(),
+            connector: connector.reference(),
+            revision: connector.revision,
+            target,
+            headers: headers.into_boxed_slice(),
+            token: None,
+            prover: None,
+            with_policy: connector.has_tool_policy().then(|| Box::new(connector.clone())),
+            pinned_protocol_version: connector.pinned_protocol_version.as_deref().map(Box::from),
+            health: Mutex::new(connector.health.status),
+            used_at: AtomicI64::new(cx.clock.now().as_millis()),
+        }
+    }
+
+    /// The row behind it, as it is now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Disabled`].
+    pub async fn row(&self, cx: &Context) -> Result<Connector> {
+        let found =
+            cx.database.connector(&self.user_id, &ConnectorKey::Id(self.connector.id)).await?;
+        let row = found.ok_or(Error::NotFound)?;
+        if row.enabled { Ok(row) } else { Err(Error::Disabled(row.reference())) }
+    }
+
+    /// The headers as a map.
+    pub fn header_map(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        headers
     }
 
     /// Takes note of how a contact went, and tells whether that is news.
@@ -104,7 +149,7 @@ pub async fn credential(
     gate: Gate,
 ) -> Result<Arc<Credential>> {
     let now = cx.clock.now();
-    let Some(held) = cx.credentials.find(&caller.user, key) else {
+    let Some(held) = cx.credentials.find(&caller.user, key, now) else {
         return Box::pin(load(cx, caller, key, gate)).await;
     };
     if !caller.may_use(held.connector.id) {
@@ -114,7 +159,7 @@ pub async fn credential(
         return Box::pin(load(cx, caller, key, gate)).await;
     }
     if let Some(token) = held.token.as_ref().filter(|_| held.is_due_soon(now)) {
-        drop(refresh::begin(cx, &held.connector, token.generation));
+        refresh::begin_ahead(cx, &held.user_id, &held.connector, token.generation);
     }
     Ok(held)
 }
@@ -128,24 +173,24 @@ pub async fn credential_after_refusal(
     challenge: Option<&BearerChallenge>,
 ) -> Result<Arc<Credential>> {
     let Some(token) = &refused.token else {
-        return Err(reject_headers(cx, caller, &refused.connector).await?);
+        return Err(reject_headers(cx, refused).await?);
     };
-    let provider = DbOAuthProvider::new(cx, refused.connector.clone(), Mode::Use);
+    let provider = DbOAuthProvider::new(cx, refused.row(cx).await?, Mode::Use);
     provider.grant_after_refusal(token.generation, challenge).await?;
     cx.credentials.forget(refused.connector.id);
     load(cx, caller, &ConnectorKey::Id(refused.connector.id), Gate::Test).await
 }
 
 /// Marks the row, unless it was changed since these headers were read: then they say nothing about it.
-async fn reject_headers(cx: &Context, caller: &Caller, connector: &Connector) -> Result<Error> {
-    let (user, id, reason) = (&connector.user_id, connector.id, StateReason::HeadersRejected);
-    let current = cx.database.connector(&caller.user, &ConnectorKey::Id(id)).await?;
-    if current.is_some_and(|current| current.revision == connector.revision) {
+async fn reject_headers(cx: &Context, refused: &Credential) -> Result<Error> {
+    let (user, id, reason) = (&refused.user_id, refused.connector.id, StateReason::HeadersRejected);
+    let current = cx.database.connector(user, &ConnectorKey::Id(id)).await?;
+    if current.is_some_and(|current| current.revision == refused.revision) {
         let state = ConnectorState::ReauthRequired;
         cx.database.set_state(user, id, state, Some(reason), &[]).await?;
     }
     cx.credentials.forget(id);
-    Ok(Error::ReauthRequired(connector.reference(), reason))
+    Ok(Error::ReauthRequired(refused.connector.clone(), reason))
 }
 
 async fn load(
@@ -163,15 +208,16 @@ async fn load(
     let refused = |refusal| Error::from(refusal).about(connector.reference());
     let url = client.admit(&connector.url).map_err(refused)?;
     let target = client.target(&url).map_err(refused)?;
-    let plain = Credential::new(connector, url, target, static_headers(headers?)?);
-    let credential = Arc::new(match plain.connector.auth_type {
-        AuthType::Headers => plain,
+    let headers = static_headers(headers?)?;
+    let credential = Arc::new(match connector.auth_type {
+        AuthType::Headers => Credential::new(cx, &connector, target, headers),
         AuthType::OAuth => {
-            let provider = DbOAuthProvider::new(cx, plain.connector.clone(), Mode::Use);
-            with_token(cx, plain, &*provider.fresh_grant(grant).await?)?
+            let provider = DbOAuthProvider::new(cx, connector, Mode::Use);
+            let grant = provider.fresh_grant(grant).await?;
+            with_token(cx, provider.connector(), target, headers, &grant)?
         }
     });
-    cx.credentials.keep(&credential, changes);
+    cx.credentials.keep(&credential, key, changes);
     Ok(credential)
 }
 
@@ -185,12 +231,11 @@ pub(crate) async fn stored(cx: &Context, connector: &Connector, url: &Url) -> Re
     let key = ConnectorKey::Id(connector.id);
     let found = cx.database.credential(&connector.user_id, &key).await?.ok_or(Error::NotFound)?;
     let headers = static_headers(found.headers?)?;
-    let plain = Credential::new(connector.clone(), url.clone(), target, headers);
     if connector.auth_type == AuthType::Headers {
-        return Ok(plain);
+        return Ok(Credential::new(cx, connector, target, headers));
     }
     match found.grant {
-        Ok(Some(grant)) => with_token(cx, plain, &grant),
+        Ok(Some(grant)) => with_token(cx, connector, target, headers, &grant),
         Ok(None) => Err(Error::SignInRequired(connector.reference())),
         Err(keyway_storage::Error::Unsealing { .. }) => {
             Err(Error::ReauthRequired(connector.reference(), StateReason::KeyUnavailable))
@@ -213,8 +258,8 @@ fn check_usable(connector: &Connector, gate: Gate) -> Result<()> {
     }
 }
 
-fn static_headers(stored: Vec<(String, SecretString)>) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
+fn static_headers(stored: Vec<(String, SecretString)>) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let mut headers = Vec::with_capacity(stored.len() + 1);
     for (name, value) in stored {
         let name = HeaderName::try_from(name.as_str());
         let value = HeaderValue::try_from(value.expose_secret());
@@ -222,32 +267,40 @@ fn static_headers(stored: Vec<(String, SecretString)>) -> Result<HeaderMap> {
             return Err(Error::Internal("a stored header is not one".into()));
         };
         value.set_sensitive(true);
-        headers.append(name, value);
+        headers.push((name, value));
     }
     Ok(headers)
 }
 
 /// The credential with the grant's access token (RFC 6750 §2.1, RFC 9449 §7.1) beside the user's own
 /// headers.
-fn with_token(cx: &Context, mut credential: Credential, grant: &Grant) -> Result<Credential> {
+fn with_token(
+    cx: &Context,
+    connector: &Connector,
+    target: Target,
+    mut headers: Vec<(HeaderName, HeaderValue)>,
+    grant: &Grant,
+) -> Result<Credential> {
     let key = dpop::stored_key(grant.dpop_key.as_ref())?;
     let scheme = if key.is_some() { "DPoP" } else { "Bearer" };
     let text = format!("{scheme} {}", grant.access_token.expose_secret());
     let mut value = HeaderValue::try_from(text)
         .map_err(|_| Error::Internal("a stored access token does not fit a header".into()))?;
     value.set_sensitive(true);
-    credential.headers.insert(header::AUTHORIZATION, value);
+    headers.retain(|(name, _)| name != header::AUTHORIZATION);
+    headers.push((header::AUTHORIZATION, value));
     let due = grant.renew_at();
-    let unattended = credential.connector.oauth.grant.is_unattended();
+    let unattended = connector.oauth.grant.is_unattended();
     let renewable = due.filter(|_| grant.refresh_token.is_some() || unattended);
     let prover = |key| Arc::new(Prover::new(cx, key, grant.access_token.clone()));
+    let mut credential = Credential::new(cx, connector, target, headers);
     credential.prover = key.map(prover);
-    credential.token = Some(TokenFacts {
+    credential.token = Some(Box::new(TokenFacts {
         generation: grant.generation,
         sign_in_id: grant.sign_in_id,
         expires_at: grant.expires_at,
         renew_at: renewable.or(grant.expires_at),
         ahead_at: renewable.map(|due| due.minus(grant.margin())),
-    });
+    }));
     Ok(credential)
 }

@@ -81,7 +81,6 @@ pub enum Approach<'a> {
 /// Contacts a server and notes each step.
 pub struct Contact<'a> {
     upstream: &'a Upstream,
-    url: &'a Url,
     time: Duration,
     /// Whether `initialize` was refused the way servers of the older transport refuse it.
     may_be_older: bool,
@@ -94,8 +93,8 @@ type Step<T> = Result<T, Found>;
 
 impl<'a> Contact<'a> {
     /// A contact in which each exchange may take `time`.
-    pub fn new(upstream: &'a Upstream, url: &'a Url, time: Duration) -> Self {
-        Self { upstream, url, time, may_be_older: false, trace: Vec::new() }
+    pub fn new(upstream: &'a Upstream, time: Duration) -> Self {
+        Self { upstream, time, may_be_older: false, trace: Vec::new() }
     }
 
     /// Makes the contact and ends the session it opened.
@@ -227,7 +226,7 @@ impl<'a> Contact<'a> {
         rule: &str,
         fault: Option<Fault>,
     ) {
-        let url = without_query(self.url);
+        let url = without_query(self.upstream.url());
         self.trace.push(TraceStep { step, url, status, outcome, rule: rule.to_owned(), fault });
     }
 }

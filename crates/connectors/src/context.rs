@@ -154,6 +154,7 @@ pub struct Inner {
 impl Context {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
+        let (registering, nonces) = (Registering::new(&parts.clock), Nonces::new(&parts.clock));
         Self(Arc::new(Inner {
             background: parts.database.for_background(),
             database: parts.database,
@@ -168,9 +169,16 @@ impl Context {
             flights: Flights::default(),
             audit: Audit::default(),
             revoking: Notify::new(),
-            registering: Registering::default(),
-            nonces: Nonces::default(),
+            registering,
+            nonces,
         }))
+    }
+
+    /// Gives back the memory of what nobody asked for lately.
+    pub fn drop_old(&self) {
+        self.credentials.forget_unused(self.clock.now());
+        self.registering.drop_old();
+        self.nonces.drop_old();
     }
 }
 

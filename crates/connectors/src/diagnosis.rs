@@ -49,13 +49,13 @@ pub async fn diagnose(cx: &Context, caller: &Caller, key: &ConnectorKey) -> Resu
     let plain = |headers| Upstream::new(http.clone(), url.clone(), headers);
     let (upstream, approach) = match &credential {
         Ok(credential) => {
-            let upstream = plain(credential.headers.clone());
+            let upstream = plain(credential.header_map());
             (upstream.with_prover(credential.prover.clone()), Approach::WithToken)
         }
         Err(_) => (plain(HeaderMap::new()), Approach::WithoutToken),
     };
     let approach = connector.pinned_protocol_version.as_deref().map_or(approach, Approach::Pinned);
-    let mut contact = Contact::new(&upstream, &url, EXCHANGE_TIME);
+    let mut contact = Contact::new(&upstream, EXCHANGE_TIME);
     let found = contact.make(approach).await;
     let mut trace = contact.trace;
     let (user, health) = (&connector.user_id, health(cx, &found));

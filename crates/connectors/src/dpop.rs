@@ -19,6 +19,7 @@ use crate::{
     context::Context,
     egress::{Body, Egress, EgressClient, Refusal, Target},
     error::{Error, Result},
+    kept::Kept,
 };
 
 /// Looked up once: every call counts.
@@ -30,16 +31,20 @@ const MOST_TRIES: usize = 4;
 
 /// The newest nonce of each server, by origin (RFC 9449 §8.2). Clones are the same store.
 #[derive(Clone)]
-pub(crate) struct Nonces(moka::sync::Cache<String, String>);
-
-impl Default for Nonces {
-    fn default() -> Self {
-        const IDLE: Duration = Duration::from_secs(3600);
-        Self(moka::sync::Cache::builder().max_capacity(10_000).time_to_idle(IDLE).build())
-    }
-}
+pub(crate) struct Nonces(Kept<String, String>);
 
 impl Nonces {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        // A token endpoint is asked once in the life of a token.
+        const IDLE: Duration = Duration::from_secs(24 * 3600);
+        Self(Kept::since_used(clock, 10_000, IDLE))
+    }
+
+    /// Drops those of servers that are not called any more.
+    pub(crate) fn drop_old(&self) {
+        self.0.drop_old();
+    }
+
     fn of(&self, url: &Url) -> Option<String> {
         self.0.get(&url.origin().ascii_serialization())
     }
@@ -142,14 +147,6 @@ impl Prover {
     }
 }
 
-/// A key's proof beside each request to one URL.
-pub struct Proving<'a> {
-    /// What proves.
-    pub prover: &'a Prover,
-    /// The URL as the proof names it.
-    pub url: &'a Url,
-}
-
 /// Sends a request as [`EgressClient::open_url`] does; with a fresh proof where there is a prover, and
 /// once more where the server wants its nonce in it.
 pub async fn open_url(
@@ -164,31 +161,30 @@ pub async fn open_url(
     let target = client.target(&url).map_err(refused)?;
     let mut request = Request::new(body);
     (*request.method_mut(), *request.headers_mut()) = (method, headers);
-    let proving = prover.map(|prover| Proving { prover, url: &url });
-    Box::pin(send_to(client.egress(), &target, proving, request)).await
+    Box::pin(send_to(client.egress(), &target, prover, request)).await
 }
 
 /// Sends a request as [`Egress::send_to`] does; with a proof as [`open_url`] does.
 pub async fn send_to(
     egress: &Egress,
     target: &Target,
-    proving: Option<Proving<'_>>,
+    prover: Option<&Prover>,
     request: Request<Bytes>,
 ) -> Result<Response<Body>, SendError> {
     UPSTREAM_REQUESTS.increment(1);
-    let Some(proving) = proving else {
+    let Some(prover) = prover else {
         return egress.send_to(target, request).await;
     };
-    Box::pin(send_proven(egress, target, proving, request)).await
+    Box::pin(send_proven(egress, target, prover, request)).await
 }
 
 async fn send_proven(
     egress: &Egress,
     target: &Target,
-    Proving { prover, url }: Proving<'_>,
+    prover: &Prover,
     mut request: Request<Bytes>,
 ) -> Result<Response<Body>, SendError> {
-    let method = request.method().clone();
+    let (method, url) = (request.method().clone(), &target.url()?);
     let nonce = prover.nonces.of(url);
     prover.prove(&method, url, request.headers_mut(), nonce.as_deref());
     let answer = egress.send_to(target, request.clone()).await?;

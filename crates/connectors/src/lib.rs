@@ -18,6 +18,7 @@ pub mod dpop;
 pub mod egress;
 pub mod error;
 mod exchange;
+pub mod kept;
 pub mod launch;
 pub mod mcp_json;
 mod patience;

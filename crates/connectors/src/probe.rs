@@ -146,7 +146,7 @@ pub async fn probe(
         }
     };
     let upstream = Upstream::new(http.clone(), admitted.clone(), header_map(&headers)?);
-    let mut contact = Contact::new(&upstream, &admitted, PROBE_TIME);
+    let mut contact = Contact::new(&upstream, PROBE_TIME);
     let probing = async {
         let with_headers = !headers.is_empty();
         let approach = if with_headers { Approach::WithToken } else { Approach::WithoutToken };

@@ -7,19 +7,21 @@ mod flights;
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_model::{Connector, ConnectorKey, ConnectorState, Grant, StateReason, UserId};
+use keyway_model::{
+    Connector, ConnectorId, ConnectorKey, ConnectorRef, ConnectorState, Grant, StateReason, UserId,
+};
 use keyway_oauth::token::{self, TokenAnswer, TokenError, TokenErrorClass, TokenRequest};
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tracing::{Instrument as _, Span};
 
 pub(crate) use self::flights::{Flights, is_under_way};
-use self::flights::{fly, landed};
+use self::flights::{Renewed, fly, landed};
 use crate::{
     clients::Authenticator,
     context::Context,
     dpop::{self, Proofs},
-    error::Result,
+    error::{Error, Result},
     trace,
     unattended::{self, NotFetched, Target},
 };
@@ -62,21 +64,40 @@ pub(crate) async fn renew(cx: &Context, connector: &Connector, grant: &Grant) ->
     landed(begin(cx, connector, grant.generation)).await
 }
 
-/// Has the grant renewed, or joins the renewal that is under way, without waiting for it.
-pub(crate) fn begin(
-    cx: &Context,
-    connector: &Connector,
-    generation: i64,
-) -> watch::Receiver<Option<Outcome>> {
+fn begin(cx: &Context, connector: &Connector, generation: i64) -> watch::Receiver<Option<Outcome>> {
     let (own, of) = (cx.clone(), connector.clone());
-    fly(cx, connector, async move { Refresh { cx: &own, connector: &of, generation }.run().await })
+    let work = async move { Refresh { cx: &own, connector: &of, generation }.run().await };
+    fly(cx, Renewed::of(connector), work)
+}
+
+/// Has the grant of a user's connector renewed, or joins the renewal that is under way, without waiting for
+/// it.
+pub(crate) fn begin_ahead(cx: &Context, user: &UserId, connector: &ConnectorRef, generation: i64) {
+    let (own, of, id) = (cx.clone(), user.clone(), connector.id);
+    let work = async move {
+        match own.background.connector(&of, &ConnectorKey::Id(id)).await {
+            Ok(Some(of)) => Refresh { cx: &own, connector: &of, generation }.run().await,
+            Ok(None) => Outcome::Gone,
+            Err(error) => storage_failed(id, &error.into()),
+        }
+    };
+    drop(fly(
+        cx,
+        Renewed { user: user.clone(), connector: connector.clone(), ailing: false },
+        work,
+    ));
+}
+
+fn storage_failed(connector: ConnectorId, error: &Error) -> Outcome {
+    tracing::error!(%error, %connector, "a refresh met a storage error");
+    Outcome::Unavailable(Duration::from_secs(1))
 }
 
 /// Has the first token of a grant without a person fetched, or joins whoever does it already, and waits
 /// for it.
 pub(crate) async fn fetch_first(cx: &Context, connector: &Connector) -> Outcome {
     let (own, of) = (cx.clone(), connector.clone());
-    let fetched = fly(cx, connector, async move {
+    let fetched = fly(cx, Renewed::of(connector), async move {
         if let Some(grant) = unattended::fetched_meanwhile(&own, &of).await {
             return Outcome::Renewed(Arc::new(grant));
         }
@@ -110,10 +131,8 @@ impl Refresh<'_> {
         if let Some(wait) = self.cx.flights.pause(self.cx, self.connector.id) {
             return Outcome::Unavailable(wait);
         }
-        self.lease_and_send().await.unwrap_or_else(|error| {
-            tracing::error!(%error, connector = %self.connector.id, "a refresh met a storage error");
-            Outcome::Unavailable(Duration::from_secs(1))
-        })
+        let sent = self.lease_and_send().await;
+        sent.unwrap_or_else(|error| storage_failed(self.connector.id, &error))
     }
 
     /// Waits for the right to refresh, or for another process to have done it.

@@ -31,7 +31,8 @@ impl CallEnded<'_> {
         let told = audit::activity_of(cx, self.caller, Action::ToolCalled, self.outcome);
         let told = match self.result {
             Some((credential, size)) => {
-                Activity { size: i64::try_from(size).ok(), ..told.of(&credential.connector) }
+                let size = i64::try_from(size).ok();
+                Activity { size, ..told.of_reference(&credential.connector) }
             }
             None => match cx.background.connector(&self.caller.user, self.connector).await {
                 Ok(Some(connector)) if self.caller.may_use(connector.id) => told.of(&connector),
@@ -64,6 +65,6 @@ pub(crate) fn request_ended(
     let told = audit::activity_of(cx, caller, Action::RequestProxied, outcome);
     let subject = header("mcp-name").map_or_else(|| method.to_owned(), |n| format!("{method} {n}"));
     let duration_ms = i64::try_from(cx.clock.now().since(begun).as_millis()).ok();
-    let told = Activity { duration_ms, ..told.of(&credential.connector).about(&subject) };
+    let told = Activity { duration_ms, ..told.of_reference(&credential.connector).about(&subject) };
     audit::record(cx, detail.iter().fold(told, |told, words| told.detail(words)));
 }

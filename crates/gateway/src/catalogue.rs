@@ -15,8 +15,9 @@ use futures_util::{
 use keyway_connectors::{
     access_token::{self, Credential, Gate},
     contact::List,
+    kept::Kept,
 };
-use keyway_model::{Caller, Connector, ConnectorId, ConnectorKey, SignInId, Timestamp};
+use keyway_model::{Caller, Clock, Connector, ConnectorId, ConnectorKey, SignInId, Timestamp};
 use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
@@ -55,7 +56,7 @@ impl CatalogueKey {
         Self {
             connector: credential.connector.id,
             sign_in: credential.token.as_ref().map(|token| token.sign_in_id),
-            revision: credential.connector.revision,
+            revision: credential.revision,
             list,
         }
     }
@@ -88,34 +89,40 @@ type Flight = Shared<BoxFuture<'static, Fetched>>;
 /// The lists of connectors in use.
 #[derive(Clone)]
 pub(crate) struct Catalogue {
-    held: moka::sync::Cache<CatalogueKey, Arc<Listed>>,
-    changed: moka::sync::Cache<(ConnectorId, List), Timestamp>,
-    late: moka::sync::Cache<ConnectorId, ()>,
+    held: Kept<CatalogueKey, Arc<Listed>>,
+    changed: Kept<(ConnectorId, List), Timestamp>,
+    late: Kept<ConnectorId, ()>,
     flights: Arc<Mutex<HashMap<CatalogueKey, Flight>>>,
 }
 
-impl Default for Catalogue {
-    fn default() -> Self {
-        let held = moka::sync::Cache::builder().max_capacity(MOST_LISTS).time_to_idle(IDLE).build();
-        let changed =
-            moka::sync::Cache::builder().max_capacity(MOST_LISTS).time_to_live(IDLE).build();
-        let late = moka::sync::Cache::builder().max_capacity(MOST_LISTS).time_to_live(LATE).build();
-        Self { held, changed, late, flights: Arc::default() }
-    }
-}
-
 impl Catalogue {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Self {
+            held: Kept::since_used(clock, MOST_LISTS, IDLE),
+            changed: Kept::since_made(clock, MOST_LISTS, IDLE),
+            late: Kept::since_made(clock, MOST_LISTS, LATE),
+            flights: Arc::default(),
+        }
+    }
+
+    /// Drops what is over.
+    pub(crate) fn drop_old(&self) {
+        self.held.drop_old();
+        self.changed.drop_old();
+        self.late.drop_old();
+    }
+
     /// How long a list of the connector is waited for. Who was late lately is not waited for as long.
     pub(crate) fn patience(&self, connector: ConnectorId) -> Duration {
-        if self.late.contains_key(&connector) { REVALIDATION } else { PATIENCE }
+        if self.late.get(&connector).is_some() { REVALIDATION } else { PATIENCE }
     }
 
     /// Takes note of whether a list of the connector came in time.
     pub(crate) fn came(&self, connector: ConnectorId, in_time: bool) {
-        if !in_time {
+        if in_time {
+            self.late.remove(&connector);
+        } else {
             self.late.insert(connector, ());
-        } else if self.late.contains_key(&connector) {
-            self.late.invalidate(&connector);
         }
     }
 

@@ -9,9 +9,10 @@ use std::{
 
 use keyway_connectors::{
     Context,
+    access_token::Credential,
     upstream::{Channel, Era},
 };
-use keyway_model::{Connector, ConnectorId, ConnectorKey, UserId};
+use keyway_model::{ConnectorId, ConnectorKey, UserId};
 
 /// The open streams of this process.
 #[derive(Clone, Default)]
@@ -44,18 +45,18 @@ impl Stream {
 
 impl Channels {
     /// Takes note of a wire that was found, where it is one of these.
-    pub(crate) fn note(&self, connector: &Connector, listens: bool, era: &Era) {
+    pub(crate) fn note(&self, credential: &Credential, listens: bool, era: &Era) {
         let Era::Channel { channel, .. } = era else { return };
         let mut opened = self.opened();
         opened.retain(|_, of| {
             of.streams.retain(Stream::is_open);
             !of.streams.is_empty()
         });
-        let user = connector.user_id.clone();
-        let of = opened.entry(connector.id);
+        let user = credential.user_id.clone();
+        let of = opened.entry(credential.connector.id);
         of.or_insert_with(|| Opened { user, streams: Vec::new() }).streams.push(Stream {
             channel: Arc::downgrade(channel),
-            revision: connector.revision,
+            revision: credential.revision,
             listens,
         });
     }

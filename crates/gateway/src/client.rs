@@ -108,7 +108,7 @@ pub(crate) async fn perform(
     let mut credential = access_token::credential(cx, caller, key, gate).await?;
     let (mut renewed, mut reopened) = (false, false);
     loop {
-        let conversation = Conversation::new(gateway, &credential, peer, task);
+        let conversation = Conversation::new(gateway, &credential, peer, task)?;
         match conversation.attempt(task).await {
             Ok(done) => {
                 health::note_answer(cx, &credential);
@@ -123,7 +123,7 @@ pub(crate) async fn perform(
             }
             Err(Trouble::Outdated) if !reopened => {
                 reopened = true;
-                gateway.conversations.invalidate(&conversation.key);
+                gateway.conversations.remove(&conversation.key);
             }
             // A server that was told to stop is not to blame for having done so.
             Err(_) if peer.gone().now_or_never().is_some() => return Err(Error::Cancelled),
@@ -134,7 +134,7 @@ pub(crate) async fn perform(
 
 /// What the caller is told of a trouble that stays.
 async fn told(gateway: &Gateway, credential: &Arc<Credential>, trouble: Trouble) -> Result<Error> {
-    let connector = credential.connector.reference();
+    let connector = credential.connector.clone();
     if matches!(trouble, Trouble::Challenged(..)) {
         health::note_answer(&gateway.cx, credential);
     }
@@ -180,7 +180,7 @@ async fn forbidden(
     credential: &Credential,
     challenge: Option<BearerChallenge>,
 ) -> Result<Error> {
-    let connector = credential.connector.reference();
+    let connector = credential.connector.clone();
     let step_up = challenge
         .filter(|challenge| challenge.error.as_deref() == Some("insufficient_scope"))
         .filter(|_| credential.token.is_some());
@@ -188,7 +188,7 @@ async fn forbidden(
         let detail = "the server forbids this".to_owned();
         return Ok(Error::UpstreamError { connector, detail });
     };
-    let provider = DbOAuthProvider::new(cx, credential.connector.clone(), Mode::Use);
+    let provider = DbOAuthProvider::new(cx, credential.row(cx).await?, Mode::Use);
     let generation = credential.token.as_ref().map_or(0, |token| token.generation);
     Ok(provider.require_scopes(generation, &challenge.scope).await?.into())
 }

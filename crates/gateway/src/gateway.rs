@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use keyway_connectors::{
     Context,
+    kept::Kept,
     upstream::{Nobody, Peer},
 };
 use keyway_model::ApprovalId;
@@ -27,7 +28,7 @@ pub struct Gateway {
     /// The context of the use cases.
     pub cx: Context,
     pub(crate) sessions: SessionSeal,
-    pub(crate) conversations: moka::sync::Cache<ConversationKey, Arc<Spoken>>,
+    pub(crate) conversations: Kept<ConversationKey, Arc<Spoken>>,
     pub(crate) channels: Channels,
     pub(crate) catalogue: Catalogue,
     pub(crate) clients: Clients,
@@ -39,12 +40,18 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway over the context, until `stopping` falls.
     pub fn new(cx: Context, sessions: SessionSeal, stopping: CancellationToken) -> Self {
-        let conversations = moka::sync::Cache::builder()
-            .max_capacity(MOST_CONVERSATIONS)
-            .time_to_idle(IDLE)
-            .build();
-        let (channels, catalogue, clients, listening) = Default::default();
+        let conversations = Kept::since_used(&cx.clock, MOST_CONVERSATIONS, IDLE);
+        let (catalogue, clients) = (Catalogue::new(&cx.clock), Clients::new(&cx.clock));
+        let (channels, listening) = Default::default();
         Self { cx, sessions, conversations, channels, catalogue, clients, listening, stopping }
+    }
+
+    /// Gives back the memory of what nobody asked for lately.
+    pub fn drop_old(&self) {
+        self.cx.drop_old();
+        self.conversations.drop_old();
+        self.catalogue.drop_old();
+        self.clients.drop_old();
     }
 
     /// Nobody behind a request: what a server asks is answered by the operator's decision.

@@ -30,7 +30,7 @@ pub(crate) fn note(cx: &Context, credential: &Credential, status: HealthStatus, 
 
 fn record(cx: &Context, credential: &Credential, status: HealthStatus, detail: Option<String>) {
     let health = Health { status, checked_at: Some(cx.clock.now()), detail };
-    let (user, id) = (credential.connector.user_id.clone(), credential.connector.id);
+    let (user, id) = (credential.user_id.clone(), credential.connector.id);
     let task_cx = cx.clone();
     cx.tasks.spawn(async move {
         let written = task_cx.background.record_contact(&user, id, &health, None, None).await;

@@ -14,8 +14,8 @@ mod refusal;
 use std::sync::OnceLock;
 
 use futures_util::future::BoxFuture;
-use keyway_connectors::{Error as UseCaseError, upstream::RawObject};
-use keyway_model::{ApprovalId, Caller, Connector, ConnectorKey, ToolMode};
+use keyway_connectors::{Error as UseCaseError, access_token::Credential, upstream::RawObject};
+use keyway_model::{ApprovalId, Caller, Connector, ConnectorId, ConnectorKey, ToolMode, UserId};
 use serde_json::value::RawValue;
 
 pub(crate) use self::{
@@ -69,16 +69,17 @@ impl<'a> Admission<'a> {
     pub async fn check(
         &self,
         gateway: &Gateway,
-        connector: &Connector,
+        user: &UserId,
+        connector: ConnectorId,
         tool: &str,
         arguments: &RawValue,
     ) -> Result<()> {
         let cx = &gateway.cx;
-        if let Some(held) = cx.credentials.held(connector) {
-            return self.check_with(gateway, &held.connector, tool, arguments).await;
+        if let Some(held) = cx.credentials.held(user, connector) {
+            let Some(connector) = held.with_policy.as_deref() else { return Ok(()) };
+            return self.check_with(gateway, connector, tool, arguments).await;
         }
-        let key = ConnectorKey::Id(connector.id);
-        let found = cx.database.connector(&connector.user_id, &key).await;
+        let found = cx.database.connector(user, &ConnectorKey::Id(connector)).await;
         let found = found.map_err(UseCaseError::from)?.ok_or(UseCaseError::NotFound)?;
         if !found.enabled {
             return Err(UseCaseError::Disabled(found.reference()).into());
@@ -90,16 +91,18 @@ impl<'a> Admission<'a> {
     pub(crate) async fn check_params(
         &self,
         gateway: &Gateway,
-        connector: &Connector,
+        credential: &Credential,
         params: &RawObject,
     ) -> Result<()> {
         let unclear = || Error::InvalidRequest("a call names one tool, by a text".to_owned());
-        if connector.has_tool_policy() && !message::is_clear(params.iter().map(|(name, _)| name)) {
+        let has_policy = credential.with_policy.is_some();
+        if has_policy && !message::is_clear(params.iter().map(|(name, _)| name)) {
             return Err(unclear());
         }
         let tool = params.text("name").ok_or_else(unclear)?;
         let none = RawValue::from_string("{}".to_owned()).unwrap_or_default();
-        self.check(gateway, connector, &tool, params.get("arguments").unwrap_or(&none)).await
+        let (user, id) = (&credential.user_id, credential.connector.id);
+        self.check(gateway, user, id, &tool, params.get("arguments").unwrap_or(&none)).await
     }
 
     async fn check_with(

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use keyway_connectors::{
     DbOAuthProvider, Mode,
     access_token::{self, Credential, Gate},
-    dpop::{self, Proving},
+    dpop,
     egress::Body,
     trace,
     upstream::{STATELESS_VERSION, bearer_challenge},
@@ -129,7 +129,7 @@ async fn attempt(
     let mut credential = access_token::credential(cx, caller, key, Gate::Call).await?;
     *used = Some(credential.clone());
     trace::name_connector(credential.connector.id);
-    passage.check(gateway, &credential.connector).await?;
+    passage.check(gateway, &credential).await?;
     let mut response = send(gateway, &credential, request, &passage).await?;
     if response.status() == StatusCode::UNAUTHORIZED {
         let challenge = bearer_challenge(response.status(), response.headers());
@@ -137,7 +137,7 @@ async fn attempt(
         let challenge = challenge.as_ref();
         let renewed = access_token::credential_after_refusal(cx, caller, &credential, challenge);
         credential = Box::pin(renewed).await?;
-        passage.check(gateway, &credential.connector).await?;
+        passage.check(gateway, &credential).await?;
         response = send(gateway, &credential, request, &passage).await?;
     }
     let challenge = bearer_challenge(response.status(), response.headers());
@@ -149,7 +149,7 @@ async fn attempt(
             let step_up = challenge
                 .filter(|challenge| challenge.error.as_deref() == Some("insufficient_scope"));
             if let (Some(challenge), Some(token)) = (step_up, &credential.token) {
-                let provider = DbOAuthProvider::new(cx, credential.connector.clone(), Mode::Use);
+                let provider = DbOAuthProvider::new(cx, credential.row(cx).await?, Mode::Use);
                 let needed = provider.require_scopes(token.generation, &challenge.scope);
                 return Err(Box::pin(needed).await?.into());
             }
@@ -161,7 +161,7 @@ async fn attempt(
         Box::pin(older::check(gateway, caller, &credential)).await?;
     }
     let answer = returned(gateway, &credential, request, response)?;
-    passage.filter(&credential.connector, answer).await
+    passage.filter(&credential, answer).await
 }
 
 /// The server refuses a credential that was just renewed.
@@ -173,7 +173,7 @@ pub(crate) async fn refused(
     let Some(token) = &credential.token else {
         return Err(Error::InvalidRequest("the server refused the headers".into()));
     };
-    let provider = DbOAuthProvider::new(&gateway.cx, credential.connector.clone(), Mode::Use);
+    let provider = DbOAuthProvider::new(&gateway.cx, credential.row(&gateway.cx).await?, Mode::Use);
     Ok(provider.reject_token(token.generation, challenge).await?.into())
 }
 
@@ -183,14 +183,13 @@ async fn send(
     request: &ProxyRequest,
     passage: &Passage<'_>,
 ) -> Result<Response> {
-    let connector = || credential.connector.reference();
+    let connector = || credential.connector.clone();
     let mut outgoing = http::Request::new(request.body.clone());
     *outgoing.method_mut() = request.method.clone();
     *outgoing.headers_mut() = upstream_headers(gateway, credential, &request.headers)?;
     passage.prepare(outgoing.headers_mut());
-    let proving =
-        credential.prover.as_deref().map(|prover| Proving { prover, url: &credential.url });
-    let sent = dpop::send_to(&gateway.cx.egress, &credential.target, proving, outgoing);
+    let prover = credential.prover.as_deref();
+    let sent = dpop::send_to(&gateway.cx.egress, &credential.target, prover, outgoing);
     match tokio::time::timeout(HEAD_TIME, sent).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => {
@@ -235,7 +234,7 @@ fn returned(
 ) -> Result<Response> {
     let (http::response::Parts { status, mut headers, .. }, body) = response.into_parts();
     if status.is_redirection() || !is_relayed(status, &headers) {
-        let connector = credential.connector.reference();
+        let connector = credential.connector.clone();
         let detail = format!("the server answered {status} with something that is not MCP");
         return Err(Error::UpstreamError { connector, detail });
     }

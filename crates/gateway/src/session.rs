@@ -78,13 +78,12 @@ impl SessionSeal {
 
 /// What a session belongs to.
 fn bound_to(credential: &Credential) -> Vec<u8> {
-    let connector = &credential.connector;
     let sign_in = credential.token.as_ref().map(|token| token.sign_in_id.to_string());
     let parts = [
-        connector.user_id.as_str(),
-        &connector.id.to_string(),
+        credential.user_id.as_str(),
+        &credential.connector.id.to_string(),
         sign_in.as_deref().unwrap_or_default(),
-        &connector.url,
+        &credential.target.text(),
     ];
     bound("keyway|mcp-session|v1", &parts)
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use keyway_connectors::{
     Error as UseCaseError,
-    access_token::Gate,
+    access_token::{Credential, Gate},
     contact::{Listing, Pages},
     registry,
 };
@@ -153,7 +153,7 @@ async fn list(
         return Ok(ToolsOfConnector { tools, fresh_at: *fetched_at });
     }
     match fetch(gateway, caller, connector.id, Gate::Call).await {
-        Ok((listing, ..)) => {
+        Ok((listing, _)) => {
             let tools = describe(connector, &listing.tools, false);
             Ok(ToolsOfConnector { tools, fresh_at: now })
         }
@@ -201,27 +201,27 @@ pub(crate) async fn fetch(
     caller: &Caller,
     connector: ConnectorId,
     gate: Gate,
-) -> Result<(Listing, Pages, Connector)> {
+) -> Result<(Listing, Pages)> {
     let key = ConnectorKey::Id(connector);
     let nobody = gateway.nobody();
     let (done, credential) = perform(gateway, caller, &key, gate, &nobody, Task::Tools).await?;
     let Done::Tools(listing, pages) = done else { return Err(Error::ToolNotFound) };
-    record(gateway, &credential.connector, &listing).await?;
-    Ok((listing, pages, credential.connector.clone()))
+    record(gateway, &credential, &listing).await?;
+    Ok((listing, pages))
 }
 
-async fn record(gateway: &Gateway, connector: &Connector, listing: &Listing) -> Result<()> {
+async fn record(gateway: &Gateway, credential: &Credential, listing: &Listing) -> Result<()> {
     let cx = &gateway.cx;
-    let (user, id, now) = (&connector.user_id, connector.id, cx.clock.now());
+    let (user, id, now) = (&credential.user_id, credential.connector.id, cx.clock.now());
     let json = serde_json::to_string(&listing.tools)
         .map_err(|error| UseCaseError::Internal(error.to_string()))?;
     let health = Health { status: HealthStatus::Ok, checked_at: Some(now), detail: None };
     let count = i64::try_from(listing.tools.len()).ok();
     let descriptors = policy::seen(&listing.tools);
     let written = async {
-        let (database, revision) = (&cx.database, connector.revision);
+        let (database, revision) = (&cx.database, credential.revision);
         database.record_tool_descriptors(user, id, revision, &descriptors, now).await?;
-        cx.database.save_tool_list(user, id, connector.revision, &json, now).await?;
+        cx.database.save_tool_list(user, id, revision, &json, now).await?;
         cx.database.record_contact(user, id, &health, listing.era.version(), count).await
     };
     written.await.map_err(UseCaseError::from)?;

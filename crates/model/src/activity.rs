@@ -3,7 +3,7 @@
 
 use crate::{
     clock::Timestamp,
-    connector::Connector,
+    connector::{Connector, ConnectorRef},
     id::{ActivityId, ConnectorId},
     text::text_enum,
     user::{CallerKind, UserId},
@@ -98,6 +98,14 @@ impl Activity {
     pub fn of(mut self, connector: &Connector) -> Self {
         self.connector_id = Some(connector.id);
         self.connector_name = Some(connector.name.clone());
+        self.connector_slug = Some(connector.slug.to_string());
+        self
+    }
+
+    /// Names the connector; how it is called is looked up when this is stored.
+    #[must_use]
+    pub fn of_reference(mut self, connector: &ConnectorRef) -> Self {
+        self.connector_id = Some(connector.id);
         self.connector_slug = Some(connector.slug.to_string());
         self
     }

@@ -4,6 +4,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::Serialize;
+use smol_str::{SmolStr, format_smolstr};
 use thiserror::Error;
 
 use crate::{clock::Timestamp, id::ConnectorId, policy::ToolModes, text::text_enum, user::UserId};
@@ -245,7 +246,7 @@ impl Connector {
 /// A connector's short name: `[a-z0-9-]{1,24}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Slug(String);
+pub struct Slug(SmolStr);
 
 /// Why a text is not a slug.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -271,7 +272,7 @@ impl Slug {
             }
         }
         let slug = slug.trim_end_matches('-');
-        Self(if slug.is_empty() { "connector" } else { slug }.to_owned())
+        Self(if slug.is_empty() { "connector" } else { slug }.into())
     }
 
     /// This slug with a number behind it, for where the plain one is taken.
@@ -279,7 +280,7 @@ impl Slug {
     pub fn numbered(&self, number: u32) -> Self {
         let suffix = format!("-{number}");
         let keep = self.0.len().min(Self::MAX_LENGTH - suffix.len());
-        Self(format!("{}{suffix}", self.0[..keep].trim_end_matches('-')))
+        Self(format_smolstr!("{}{suffix}", self.0[..keep].trim_end_matches('-')))
     }
 
     /// The text.
@@ -296,7 +297,7 @@ impl FromStr for Slug {
         if text.is_empty() || text.len() > Self::MAX_LENGTH || !text.bytes().all(allowed) {
             return Err(InvalidSlug);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use crate::id::{BrowserSessionId, ConnectorId, PersonalTokenId, ServiceKeyId};
@@ -11,7 +12,7 @@ use crate::id::{BrowserSessionId, ConnectorId, PersonalTokenId, ServiceKeyId};
 /// byte for byte, never trimmed and never folded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct UserId(String);
+pub struct UserId(SmolStr);
 
 /// Why a text cannot name a user.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -21,14 +22,14 @@ pub struct InvalidUserId;
 impl UserId {
     /// The one user of the `single_user` mode.
     pub fn local() -> Self {
-        Self("local".to_owned())
+        Self(SmolStr::new_static("local"))
     }
 
     /// Takes the text as it is.
     ///
     /// # Errors
     /// [`InvalidUserId`] when it is empty, blank, longer than 256 bytes or holds a control character.
-    pub fn new(text: impl Into<String>) -> Result<Self, InvalidUserId> {
+    pub fn new(text: impl Into<SmolStr>) -> Result<Self, InvalidUserId> {
         let text = text.into();
         let blank = text.trim().is_empty();
         if blank || text.len() > 256 || text.chars().any(char::is_control) {

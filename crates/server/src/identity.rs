@@ -19,7 +19,7 @@ use fenced::Fenced;
 use jwt::{Jwts, Verified};
 
 /// How many credentials of each kind are remembered.
-const REMEMBERED: u64 = 10_000;
+const REMEMBERED: usize = 10_000;
 
 /// Judges credentials and remembers the verdicts until they end or are revoked.
 pub(crate) struct Identities {

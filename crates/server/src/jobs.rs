@@ -14,6 +14,8 @@ use crate::state::AppState;
 
 /// How often what is over is deleted.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// How often the memory of what nobody asks for is given back.
+const DROP_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the recorder condenses what it collected.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -32,6 +34,7 @@ pub(crate) fn start(app: &AppState, stop: &CancellationToken, tracker: &TaskTrac
     run(Box::pin(audit::write(app.context.clone())));
     run(Box::pin(revocations::run(app.context.clone())));
     run(Box::pin(condense_metrics(app.clone())));
+    run(Box::pin(drop_old(app.clone())));
 }
 
 /// Keeps the remembered identities true: a revoked key or session is forgotten at once.
@@ -54,6 +57,15 @@ async fn clean_up(app: AppState) {
         if let Err(error) = cleanup::run(&app.context).await {
             tracing::warn!(%error, "what is over could not be deleted; it is tried again in an hour");
         }
+    }
+}
+
+async fn drop_old(app: AppState) {
+    let mut ticks = interval(DROP_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        app.gateway.drop_old();
     }
 }
 

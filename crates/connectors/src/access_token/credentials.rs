@@ -1,6 +1,7 @@
 //! The credentials that are held ready, and what makes them fall.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -8,30 +9,34 @@ use std::{
     time::Duration,
 };
 
-use keyway_model::{Connector, ConnectorId, ConnectorKey, Slug, UserId};
+use keyway_model::{ConnectorId, ConnectorKey, Slug, Timestamp, UserId};
 use keyway_storage::Change;
+use quick_cache::sync::Cache;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Credential;
-use crate::context::Context;
+use crate::{context::Context, kept::bounded};
+
+/// How long a credential is held that no call asks for.
+const IDLE: Duration = Duration::from_secs(600);
+/// How many are held at most.
+const MOST: u64 = 100_000;
 
 /// The credentials of connectors in use. Bounded; emptied of a connector whenever its row or its grant
 /// changes, here or in another process.
 pub struct Credentials {
-    held: moka::sync::Cache<ConnectorId, Arc<Credential>>,
-    slugs: moka::sync::Cache<(UserId, Slug), ConnectorId>,
+    held: Cache<ConnectorId, Arc<Credential>>,
+    /// Which connector calls name by a slug, by the hash of its user and the slug. The credential tells
+    /// whether it is that one.
+    named: Cache<u64, ConnectorId>,
+    hasher: RandomState,
     changes: AtomicU64,
 }
 
 impl Default for Credentials {
     fn default() -> Self {
-        const IDLE: Duration = Duration::from_secs(600);
-        const MOST: u64 = 100_000;
-        Self {
-            held: moka::sync::Cache::builder().max_capacity(MOST).time_to_idle(IDLE).build(),
-            slugs: moka::sync::Cache::builder().max_capacity(MOST).time_to_idle(IDLE).build(),
-            changes: AtomicU64::new(0),
-        }
+        let hasher = RandomState::new();
+        Self { held: bounded(MOST), named: bounded(MOST), hasher, changes: AtomicU64::new(0) }
     }
 }
 
@@ -39,45 +44,68 @@ impl Credentials {
     /// Drops what is held of a connector.
     pub fn forget(&self, connector: ConnectorId) {
         self.changes.fetch_add(1, Ordering::SeqCst);
-        self.held.invalidate(&connector);
+        self.held.remove(&connector);
     }
 
     /// Drops everything.
     pub fn forget_all(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
-        self.held.invalidate_all();
+        self.held.clear();
     }
 
-    /// What is held of the connector at this moment.
-    pub fn held(&self, connector: &Connector) -> Option<Arc<Credential>> {
-        self.held.get(&connector.id).filter(|held| held.connector.user_id == connector.user_id)
+    /// Drops what no call asked for lately: a user who is away takes no room.
+    pub fn forget_unused(&self, now: Timestamp) {
+        self.held.retain(|_, held| !is_unused(held, now));
+        self.named.retain(|_, id| self.held.contains_key(id));
     }
 
-    pub(super) fn find(&self, user: &UserId, key: &ConnectorKey) -> Option<Arc<Credential>> {
+    /// What is held of the user's connector at this moment.
+    pub fn held(&self, user: &UserId, connector: ConnectorId) -> Option<Arc<Credential>> {
+        self.held.get(&connector).filter(|held| held.user_id == *user)
+    }
+
+    pub(super) fn find(
+        &self,
+        user: &UserId,
+        key: &ConnectorKey,
+        now: Timestamp,
+    ) -> Option<Arc<Credential>> {
         let held = match key {
-            ConnectorKey::Id(id) => self.held.get(id),
+            ConnectorKey::Id(id) => self.held(user, *id),
             ConnectorKey::Slug(slug) => {
-                let id = self.slugs.get(&(user.clone(), slug.clone()))?;
-                self.held.get(&id).filter(|held| held.connector.slug == *slug)
+                let id = self.named.get(&self.name(user, slug))?;
+                self.held(user, id).filter(|held| held.connector.slug == *slug)
             }
         };
-        held.filter(|held| held.connector.user_id == *user)
+        let held = held.filter(|held| !is_unused(held, now))?;
+        held.used_at.store(now.as_millis(), Ordering::Relaxed);
+        Some(held)
     }
 
     pub(super) fn changes(&self) -> u64 {
         self.changes.load(Ordering::SeqCst)
     }
 
-    /// Keeps a credential, unless something changed since it began to be read.
-    pub(super) fn keep(&self, credential: &Arc<Credential>, changes: u64) {
-        let connector = &credential.connector;
-        let name = (connector.user_id.clone(), connector.slug.clone());
-        self.slugs.insert(name, connector.id);
-        self.held.insert(connector.id, credential.clone());
+    /// Keeps a credential that is asked for by this key, unless something changed since it began to be read.
+    pub(super) fn keep(&self, credential: &Arc<Credential>, key: &ConnectorKey, changes: u64) {
+        let id = credential.connector.id;
+        if let ConnectorKey::Slug(slug) = key {
+            self.named.insert(self.name(&credential.user_id, slug), id);
+        }
+        self.held.insert(id, credential.clone());
         if self.changes() != changes {
-            self.held.invalidate(&connector.id);
+            self.held.remove(&id);
         }
     }
+
+    fn name(&self, user: &UserId, slug: &Slug) -> u64 {
+        self.hasher.hash_one((user, slug))
+    }
+}
+
+fn is_unused(held: &Credential, now: Timestamp) -> bool {
+    let used_at = Timestamp::from_millis(held.used_at.load(Ordering::Relaxed));
+    now >= used_at.plus(IDLE)
 }
 
 /// Drops credentials whose rows changed in any process, until the database is closed.
@@ -90,5 +118,18 @@ pub async fn follow_changes(cx: Context) {
             Ok(_) => {}
             Err(RecvError::Closed) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::TokenFacts, *};
+
+    /// There is one of these for each connector in use, and it is to stay below half a kilobyte with all that
+    /// it points to, besides the headers.
+    #[test]
+    fn little_is_held_of_a_connector() {
+        assert!(size_of::<Credential>() <= 240, "{}", size_of::<Credential>());
+        assert!(size_of::<TokenFacts>() <= 72, "{}", size_of::<TokenFacts>());
     }
 }

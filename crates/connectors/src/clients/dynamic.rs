@@ -4,7 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use keyway_model::{
-    ClientRegistration, Connector, ConnectorId, ConnectorState, RegistrationKind, Timestamp, UserId,
+    ClientRegistration, Clock, Connector, ConnectorId, ConnectorState, RegistrationKind, Timestamp,
+    UserId,
 };
 use keyway_oauth::{
     client_auth::PRIVATE_KEY_JWT,
@@ -20,6 +21,7 @@ use crate::{
     context::{Context, RegistrationMode},
     egress::EgressClient,
     error::{Error, Result},
+    kept::Kept,
 };
 
 /// After how many sign-ins that have not come back a client is registered anew.
@@ -30,31 +32,32 @@ const UNSIGNED: Duration = Duration::from_secs(3600);
 /// Lets one start at a time register at an issuer for those who share the registration; the others then
 /// find it stored.
 pub(crate) struct Registering {
-    turns: moka::sync::Cache<String, Arc<Mutex<()>>>,
+    turns: Kept<String, Arc<Mutex<()>>>,
     /// The issuers that lately refused a client that signs: they may not reach its keys.
-    unsigned: moka::sync::Cache<String, ()>,
-}
-
-impl Default for Registering {
-    fn default() -> Self {
-        let idle = Duration::from_secs(60);
-        Self {
-            turns: moka::sync::Cache::builder().max_capacity(10_000).time_to_idle(idle).build(),
-            unsigned: moka::sync::Cache::builder()
-                .max_capacity(10_000)
-                .time_to_live(UNSIGNED)
-                .build(),
-        }
-    }
+    unsigned: Kept<String, ()>,
 }
 
 impl Registering {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        const IDLE: Duration = Duration::from_secs(60);
+        Self {
+            turns: Kept::since_used(clock, 10_000, IDLE),
+            unsigned: Kept::since_made(clock, 10_000, UNSIGNED),
+        }
+    }
+
+    /// Drops what is over.
+    pub(crate) fn drop_old(&self) {
+        self.turns.drop_old();
+        self.unsigned.drop_old();
+    }
+
     fn turn(&self, shared_by: &RegistrationScope, issuer: &str) -> Arc<Mutex<()>> {
         let key = match shared_by {
             RegistrationScope::Connector(_, connector) => format!("{connector} {issuer}"),
             RegistrationScope::Shared => issuer.to_owned(),
         };
-        self.turns.get_with(key, Arc::default)
+        self.turns.get_or_insert_with(&key, Arc::default)
     }
 }
 
@@ -141,7 +144,7 @@ async fn register(
     scopes: &[String],
 ) -> Result<ClientRegistration> {
     let mut methods = registration::auth_methods(&discovered.server);
-    if methods.len() > 1 && cx.registering.unsigned.contains_key(&discovered.issuer) {
+    if methods.len() > 1 && cx.registering.unsigned.get(&discovered.issuer).is_some() {
         methods.remove(0);
     }
     let mut registered = ask(cx, http, discovered, &redirect_uri, scopes, methods[0]).await;

@@ -113,8 +113,8 @@ impl Egress {
         target: &Target,
         mut request: Request<Bytes>,
     ) -> Result<Response<Body>, SendError> {
-        if let Some(name) = &target.may_lead_home {
-            Box::pin(self.refuse_own_listener_by_name(name)).await?;
+        if target.may_lead_home {
+            Box::pin(self.refuse_own_listener_by_name(target.host())).await?;
         }
         *request.uri_mut() = target.uri.clone();
         let span = trace::outgoing_request(target, &request);
@@ -178,11 +178,26 @@ impl Egress {
 pub struct Target {
     uri: Uri,
     class: Class,
-    /// The name, where the operator's rules admit it and it may lead back to Keyway's own listener.
-    may_lead_home: Option<Box<str>>,
+    /// Whether it has a name that the operator's rules admit, and that may lead back to Keyway's own
+    /// listener.
+    may_lead_home: bool,
 }
 
 impl Target {
+    /// The URL that is called.
+    ///
+    /// # Errors
+    /// [`SendError::Blocked`] where it is none, which an admitted one never is.
+    pub fn url(&self) -> Result<Url, SendError> {
+        let parsed = Url::parse(&self.text());
+        parsed.map_err(|_| SendError::Blocked("the text is not an absolute URL".into()))
+    }
+
+    /// The same as text.
+    pub fn text(&self) -> String {
+        self.uri.to_string()
+    }
+
     /// The host, as it is called.
     pub(crate) fn host(&self) -> &str {
         self.uri.host().unwrap_or_default()
@@ -242,12 +257,8 @@ impl EgressClient {
         let admission = &self.egress.0.admission;
         let class = admission.decide(url, self.loopback)?;
         let own_port = || admission.is_own_port(url.port_or_known_default().unwrap_or(0));
-        let may_lead_home = match url.host() {
-            Some(url::Host::Domain(name)) if class == Class::Allowed && own_port() => {
-                Some(name.into())
-            }
-            _ => None,
-        };
+        let is_named = matches!(url.host(), Some(url::Host::Domain(_)));
+        let may_lead_home = is_named && class == Class::Allowed && own_port();
         Ok(Target { uri: uri(url)?, class, may_lead_home })
     }
 }

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use keyway_model::{Action, Connector, ConnectorId, ConnectorState, Timestamp};
+use keyway_model::{
+    Action, Connector, ConnectorId, ConnectorRef, ConnectorState, Timestamp, UserId,
+};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
@@ -75,29 +77,51 @@ pub(super) async fn landed(mut outcome: watch::Receiver<Option<Outcome>>) -> Out
     }
 }
 
+/// What a renewal is for.
+pub(super) struct Renewed {
+    /// Whose connector.
+    pub(super) user: UserId,
+    /// Which one.
+    pub(super) connector: ConnectorRef,
+    /// Whether it did not work before.
+    pub(super) ailing: bool,
+}
+
+impl Renewed {
+    /// For this connector.
+    pub(super) fn of(connector: &Connector) -> Self {
+        Self {
+            user: connector.user_id.clone(),
+            connector: connector.reference(),
+            ailing: connector.state == ConnectorState::ReauthRequired,
+        }
+    }
+}
+
 /// Lets one renewal at a time run for a connector, detached from whoever wants it.
 pub(super) fn fly(
     cx: &Context,
-    connector: &Connector,
+    renewed: Renewed,
     work: impl Future<Output = Outcome> + Send + 'static,
 ) -> watch::Receiver<Option<Outcome>> {
+    let id = renewed.connector.id;
     let mut under_way = locked(&cx.flights.under_way);
-    if let Some(flight) = under_way.get(&connector.id) {
+    if let Some(flight) = under_way.get(&id) {
         return flight.clone();
     }
     let (tell, told) = watch::channel(None);
-    under_way.insert(connector.id, told.clone());
-    let (cx, connector) = (cx.clone(), connector.clone());
-    let span = trace::renewal(connector.id);
+    under_way.insert(id, told.clone());
+    let cx = cx.clone();
+    let span = trace::renewal(id);
     cx.clone().tasks.spawn(async move {
-        let failing = locked(&cx.flights.pauses).contains_key(&connector.id);
-        let landing = Landing { cx: cx.clone(), connector: connector.id };
+        let failing = locked(&cx.flights.pauses).contains_key(&id);
+        let landing = Landing { cx: cx.clone(), connector: id };
         let outcome = work.instrument(span.clone()).await;
         trace::note_outcome(&span, outcome.word());
-        record(&cx, &connector, failing, &outcome);
+        record(&cx, &renewed, failing, &outcome);
         drop(landing);
         if !matches!(outcome, Outcome::Unavailable(_)) {
-            cx.credentials.forget(connector.id);
+            cx.credentials.forget(id);
         }
         tell.send_replace(Some(outcome));
     });
@@ -105,16 +129,16 @@ pub(super) fn fly(
 }
 
 /// Tells what is news: that a token could not be renewed, and that it can be again.
-fn record(cx: &Context, connector: &Connector, failing: bool, outcome: &Outcome) {
-    let ailing = failing || connector.state == ConnectorState::ReauthRequired;
+fn record(cx: &Context, renewed: &Renewed, failing: bool, outcome: &Outcome) {
+    let ailing = failing || renewed.ailing;
     let code = match outcome {
         Outcome::Renewed(_) if ailing => "ok",
         Outcome::Rejected(reason) => reason.as_str(),
         Outcome::Unavailable(_) if !failing => "unavailable",
         _ => return,
     };
-    let told = audit::activity(cx, &connector.user_id, Action::TokenRefreshed, code);
-    audit::record(cx, told.of(connector));
+    let told = audit::activity(cx, &renewed.user, Action::TokenRefreshed, code);
+    audit::record(cx, told.of_reference(&renewed.connector));
 }
 
 /// Whether a renewal is under way in this process.

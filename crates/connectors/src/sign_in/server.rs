@@ -79,7 +79,7 @@ async fn challenge(
 ) -> Result<Option<BearerChallenge>> {
     let upstream = Upstream::new(http.clone(), url.clone(), HeaderMap::new());
     let approach = pinned.map_or(Approach::WithoutToken, Approach::Pinned);
-    match Contact::new(&upstream, url, CONTACT_TIME).make(approach).await {
+    match Contact::new(&upstream, CONTACT_TIME).make(approach).await {
         Found::Challenged { challenge, .. } => Ok(challenge),
         Found::Works(_) | Found::NotMcp(_) | Found::UpstreamError(_) => Ok(None),
         Found::Unreachable(text) => Err(Error::ProviderUnreachable(text)),

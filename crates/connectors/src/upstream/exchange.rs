@@ -86,7 +86,7 @@ impl Upstream {
     }
 
     /// The server's address.
-    pub(super) fn url(&self) -> &Url {
+    pub(crate) fn url(&self) -> &Url {
         &self.url
     }
 

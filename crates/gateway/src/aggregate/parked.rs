@@ -7,8 +7,11 @@ use std::{
     time::Duration,
 };
 
-use keyway_connectors::upstream::{RawObject, raw};
-use keyway_model::{Caller, ConnectorId};
+use keyway_connectors::{
+    kept::Kept,
+    upstream::{RawObject, raw},
+};
+use keyway_model::{Caller, Clock, ConnectorId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -52,8 +55,8 @@ pub(crate) enum State {
 }
 
 /// All that is parked in this process.
-pub(super) fn cache() -> moka::sync::Cache<Uuid, Arc<Parked>> {
-    moka::sync::Cache::builder().max_capacity(MOST_OPEN).time_to_live(OPEN).build()
+pub(super) fn kept(clock: &Clock) -> Kept<Uuid, Arc<Parked>> {
+    Kept::since_made(clock, MOST_OPEN, OPEN)
 }
 
 /// What a state belongs to: the user, the address, and the request without what a retry adds.

@@ -16,16 +16,20 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use keyway_connectors::{
     Context, Error as UseCaseError,
+    kept::Kept,
     upstream::{Answered, Capabilities},
 };
-use keyway_model::{Caller, Timestamp};
+use keyway_model::{Caller, Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::scope::Scope;
+use super::{
+    parked::{self, Parked},
+    scope::Scope,
+};
 use crate::{
     error::{Error, Result},
     gateway::Gateway,
@@ -45,22 +49,25 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The clients with something under way in this process.
 #[derive(Clone)]
 pub(crate) struct Clients {
-    sessions: moka::sync::Cache<Uuid, Arc<ClientSession>>,
+    sessions: Kept<Uuid, Arc<ClientSession>>,
     /// Counts, from one on, how often ends may have been missed: whoever was looked up before that is looked up anew.
     lookups: Arc<AtomicU64>,
-    pub(super) parked: moka::sync::Cache<Uuid, Arc<super::parked::Parked>>,
-}
-
-impl Default for Clients {
-    fn default() -> Self {
-        let sessions =
-            moka::sync::Cache::builder().max_capacity(MOST_SESSIONS).time_to_idle(IDLE).build();
-        let lookups = Arc::new(AtomicU64::new(1));
-        Self { sessions, lookups, parked: super::parked::cache() }
-    }
+    pub(super) parked: Kept<Uuid, Arc<Parked>>,
 }
 
 impl Clients {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        let sessions = Kept::since_used(clock, MOST_SESSIONS, IDLE);
+        let lookups = Arc::new(AtomicU64::new(1));
+        Self { sessions, lookups, parked: parked::kept(clock) }
+    }
+
+    /// Drops what is over.
+    pub(crate) fn drop_old(&self) {
+        self.sessions.drop_old();
+        self.parked.drop_old();
+    }
+
     /// Ends what is under way here in a session that was ended in any process.
     pub(crate) fn end(&self, id: Uuid) {
         if let Some(session) = self.sessions.get(&id) {
@@ -175,7 +182,7 @@ impl ClientSession {
             .ok_or(Error::SessionNotFound)?;
         let made = || Arc::new(Self::new(ticket.clone(), 0));
         // Held before it is looked up, so that an end that is told meanwhile is not missed.
-        let session = gateway.clients.sessions.get_with(ticket.id, made);
+        let session = gateway.clients.sessions.get_or_insert_with(&ticket.id, made);
         let lookups = gateway.clients.lookups.load(Ordering::Acquire);
         if session.looked_up.load(Ordering::Acquire) != lookups {
             session.look_up(&gateway.cx).await?;

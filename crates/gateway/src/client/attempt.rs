@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{CALL_TIME, Done, LIST_TIME, LISTEN_TIME, Listen, Task, Trouble, Wanted};
 use crate::{
     conversation::{ConversationKey, Spoken, is_lost_session},
+    error::{Result, send_failed},
     gateway::Gateway,
 };
 
@@ -33,33 +34,32 @@ impl<'a> Conversation<'a> {
         credential: &'a Credential,
         peer: &Arc<dyn Peer>,
         task: Task<'_>,
-    ) -> Self {
-        let connector = &credential.connector;
-        let client = gateway.cx.egress.on_behalf_of(&connector.url);
-        let (url, headers) = (credential.url.clone(), credential.headers.clone());
+    ) -> Result<Self> {
+        let blocked = |error| send_failed(credential.connector.clone(), error);
+        let url = credential.target.url().map_err(blocked)?;
+        let client = gateway.cx.egress.on_behalf_of(url.as_str());
         let key = ConversationKey {
-            connector: connector.id,
+            connector: credential.connector.id,
             sign_in: credential.token.as_ref().map(|token| token.sign_in_id),
-            revision: connector.revision,
+            revision: credential.revision,
             capabilities: peer.capabilities(),
             listens: matches!(task, Task::Listen(_)),
         };
-        let upstream = Upstream::new(client, url, headers)
+        let upstream = Upstream::new(client, url, credential.header_map())
             .with_prover(credential.prover.clone())
             .with_peer(peer.clone());
-        Self { gateway, credential, upstream, key }
+        Ok(Self { gateway, credential, upstream, key })
     }
 
     pub(super) async fn attempt(&self, task: Task<'_>) -> Result<Done, Trouble> {
-        let mut contact = Contact::new(&self.upstream, &self.credential.url, LIST_TIME);
+        let mut contact = Contact::new(&self.upstream, LIST_TIME);
         let (spoken, server) = if let Some(spoken) = self.gateway.conversations.get(&self.key) {
             (spoken, None)
         } else {
             let connected = contact.connect(self.approach()).await?;
             let server = connected.server.clone();
             let spoken = Arc::new(Spoken::new(connected));
-            let connector = &self.credential.connector;
-            self.gateway.channels.note(connector, self.key.listens, &spoken.era);
+            self.gateway.channels.note(self.credential, self.key.listens, &spoken.era);
             self.gateway.conversations.insert(self.key.clone(), spoken.clone());
             (spoken, server)
         };
@@ -122,8 +122,8 @@ impl<'a> Conversation<'a> {
 
     /// The stored list knows the schemas, if the tools were ever listed; else the call is sent without.
     async fn learn_stored_schemas(&self, spoken: &Spoken) {
-        let connector = &self.credential.connector;
-        let stored = self.gateway.cx.database.tool_list(&connector.user_id, connector.id).await;
+        let (user, id) = (&self.credential.user_id, self.credential.connector.id);
+        let stored = self.gateway.cx.database.tool_list(user, id).await;
         let stored = stored.ok().flatten();
         if let Some(tools) =
             stored.and_then(|list| serde_json::from_str::<Vec<_>>(&list.tools_json).ok())
@@ -151,7 +151,7 @@ impl<'a> Conversation<'a> {
 
     /// With a credential in hand `server/discover` decides; an open server is asked the old way first.
     fn approach(&self) -> Approach<'a> {
-        match self.credential.connector.pinned_protocol_version.as_deref() {
+        match self.credential.pinned_protocol_version.as_deref() {
             Some(version) => Approach::Pinned(version),
             None if self.credential.headers.is_empty() => Approach::WithoutToken,
             None => Approach::WithToken,
@@ -163,8 +163,8 @@ impl<'a> Conversation<'a> {
         if wanted.method != "tools/call" {
             return Ok(());
         }
-        let connector = &self.credential.connector;
-        let checked = wanted.admission.check_params(self.gateway, connector, &wanted.params).await;
+        let (admission, credential) = (wanted.admission, self.credential);
+        let checked = admission.check_params(self.gateway, credential, &wanted.params).await;
         checked.map_err(Trouble::NotAdmitted)
     }
 

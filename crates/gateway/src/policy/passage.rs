@@ -3,8 +3,11 @@
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::BodyExt;
-use keyway_connectors::egress::{Body, read_body};
-use keyway_model::{Caller, Connector};
+use keyway_connectors::{
+    access_token::Credential,
+    egress::{Body, read_body},
+};
+use keyway_model::Caller;
 use serde_json::value::RawValue;
 
 use super::{
@@ -48,8 +51,8 @@ impl<'a> Passage<'a> {
     ///
     /// # Errors
     /// As [`Admission::check`], and [`Error::InvalidRequest`] for a body that cannot be read without doubt.
-    pub(crate) async fn check(&mut self, gateway: &Gateway, connector: &Connector) -> Result<()> {
-        if !connector.has_tool_policy() {
+    pub(crate) async fn check(&mut self, gateway: &Gateway, credential: &Credential) -> Result<()> {
+        if credential.with_policy.is_none() {
             self.read = None;
             return Ok(());
         }
@@ -59,7 +62,8 @@ impl<'a> Passage<'a> {
         };
         let none = RawValue::from_string("{}".to_owned()).unwrap_or_default();
         for Call { tool, arguments, admission } in &read.calls {
-            admission.check(gateway, connector, tool, arguments.unwrap_or(&none)).await?;
+            let (user, id) = (&credential.user_id, credential.connector.id);
+            admission.check(gateway, user, id, tool, arguments.unwrap_or(&none)).await?;
         }
         self.read = Some(read);
         Ok(())
@@ -98,10 +102,14 @@ impl<'a> Passage<'a> {
     ///
     /// # Errors
     /// [`Error::UpstreamError`] where it is compressed all the same, or too long to be looked through.
-    pub(crate) async fn filter(&self, connector: &Connector, answer: Response) -> Result<Response> {
-        if !self.lists() {
+    pub(crate) async fn filter(
+        &self,
+        credential: &Credential,
+        answer: Response,
+    ) -> Result<Response> {
+        let Some(connector) = credential.with_policy.as_deref().filter(|_| self.lists()) else {
             return Ok(answer);
-        }
+        };
         let failed = |detail: &str| {
             let (connector, detail) = (connector.reference(), detail.to_owned());
             Error::UpstreamError { connector, detail }

@@ -33,7 +33,7 @@ pub(super) async fn check(
     caller: &Caller,
     credential: &Credential,
 ) -> Result<()> {
-    let connector = credential.connector.reference();
+    let connector = credential.connector.clone();
     let (key, nobody) = (ConnectorKey::Id(connector.id), gateway.nobody());
     let connected = perform(gateway, caller, &key, Gate::Call, &nobody, Task::Connect).await;
     let Ok((Done::Connected(spoken), _)) = connected else { return Ok(()) };

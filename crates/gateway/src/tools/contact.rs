@@ -29,7 +29,7 @@ pub async fn test(gateway: &Gateway, caller: &Caller, key: &ConnectorKey) -> Res
     let cx = &gateway.cx;
     let connector = registry::find(cx, caller, key).await?.connector;
     match fetch(gateway, caller, connector.id, Gate::Test).await {
-        Ok((listing, _, connector)) => {
+        Ok((listing, _)) => {
             if connector.state == ConnectorState::ReauthRequired {
                 let (user, state) = (&connector.user_id, ConnectorState::Ready);
                 let healed = cx.database.set_state(user, connector.id, state, None, &[]).await;

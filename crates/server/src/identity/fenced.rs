@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 
 /// Verdicts by the SHA-256 of what was shown. Each counts only for the epoch in which its look-up began, so
 /// that a look-up that was overtaken by a revocation leaves nothing behind.
@@ -15,7 +15,7 @@ pub(super) struct Fenced<V> {
 }
 
 impl<V: Clone + Send + Sync + 'static> Fenced<V> {
-    pub(super) fn new(capacity: u64) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Self { entries: Cache::new(capacity), epoch: AtomicU64::new(0) }
     }
 

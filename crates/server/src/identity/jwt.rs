@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use keyway_connectors::Context;
 use keyway_model::{Clock, Timestamp, UserId};
 use keyway_oauth::http::SendError;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ const FIRST_FETCH_INTERVAL: Duration = Duration::from_secs(5);
 /// How old the key set may become before it is fetched again.
 const KEYS_FRESH: Duration = Duration::from_secs(15 * 60);
 /// How many verified tokens are remembered.
-const REMEMBERED: u64 = 10_000;
+const REMEMBERED: usize = 10_000;
 
 /// What a verified token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
