@@ -36,24 +36,32 @@ const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// The headers of a caller that concern the server, besides `Mcp-*`.
-const FORWARDED: &[&str] = &[
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "baggage",
-    "content-encoding",
-    "content-type",
-    "last-event-id",
-    "traceparent",
-    "tracestate",
+static FORWARDED: [HeaderName; 9] = [
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::CONTENT_ENCODING,
+    header::CONTENT_TYPE,
+    HeaderName::from_static("baggage"),
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
 ];
 
 /// The headers of a server that concern the caller, besides `Mcp-*`.
-const RETURNED: &[&str] =
-    &["allow", "content-encoding", "content-length", "content-type", "retry-after"];
+static RETURNED: [HeaderName; 5] = [
+    header::ALLOW,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::RETRY_AFTER,
+];
 
-fn is_passed(name: &HeaderName, list: &[&str]) -> bool {
-    name.as_str().starts_with("mcp-") || list.contains(&name.as_str())
+/// How many headers an outgoing request has, if it is not an unusual one.
+const USUAL_HEADERS: usize = 12;
+
+fn is_passed(name: &HeaderName, list: &[HeaderName]) -> bool {
+    list.contains(name) || name.as_str().starts_with("mcp-")
 }
 
 /// The headers of a message that are for the next hop alone, by its own word (RFC 9110 §7.6.1).
@@ -207,10 +215,10 @@ fn upstream_headers(
     credential: &Credential,
     from: &HeaderMap,
 ) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(16);
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     let this_hop = ThisHop::of(from);
     for (name, value) in from {
-        if is_passed(name, FORWARDED) && !this_hop.names(name) {
+        if is_passed(name, &FORWARDED) && !this_hop.names(name) {
             headers.append(name, value.clone());
         }
     }
@@ -239,7 +247,7 @@ fn returned(
         return Err(Error::UpstreamError { connector, detail });
     }
     let this_hop = ThisHop::of(&headers);
-    let kept_back = |name: &&HeaderName| !is_passed(name, RETURNED) || this_hop.names(name);
+    let kept_back = |name: &&HeaderName| !is_passed(name, &RETURNED) || this_hop.names(name);
     let kept_back: Vec<HeaderName> = headers.keys().filter(kept_back).cloned().collect();
     for name in kept_back {
         headers.remove(name);

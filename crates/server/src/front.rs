@@ -25,6 +25,8 @@ use crate::{
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// How many headers are added to an answer.
+const ADDED_HEADERS: usize = 4;
 /// Answers are for one caller, unless a handler says otherwise.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -90,6 +92,7 @@ async fn around<B>(
         }
         Err(refused) => refused.clone().into_response(),
     };
+    response.headers_mut().reserve(ADDED_HEADERS);
     if let Ok(visit) = visit {
         visit.name_reader(response.headers_mut());
     }

@@ -66,7 +66,7 @@ pub(crate) fn shown(headers: &HeaderMap, cookie_name: &str) -> Result<Credential
 fn bearer_token(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
-    let fits = !token.is_empty() && !token.contains(char::is_whitespace);
+    let fits = !token.is_empty() && !token.bytes().any(|byte| byte.is_ascii_whitespace());
     (scheme.eq_ignore_ascii_case("bearer") && fits).then_some(token)
 }
 
