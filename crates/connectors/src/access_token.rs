@@ -35,7 +35,7 @@ pub struct Credential {
     /// The row's revision when it was read.
     pub revision: i64,
     /// Its URL, admitted and ready to be called.
-    pub target: Target,
+    pub target: Arc<Target>,
     /// The headers that authenticate: `Authorization`, or the user's own.
     pub headers: Box<[(HeaderName, HeaderValue)]>,
     /// The access token behind them; `None` for a connector with headers.
@@ -70,7 +70,7 @@ impl Credential {
     fn new(
         cx: &Context,
         connector: &Connector,
-        target: Target,
+        target: Arc<Target>,
         headers: Vec<(HeaderName, HeaderValue)>,
     ) -> Self {
         Self {
@@ -207,7 +207,7 @@ async fn load(
     let client = cx.egress.on_behalf_of(&connector.url);
     let refused = |refusal| Error::from(refusal).about(connector.reference());
     let url = client.admit(&connector.url).map_err(refused)?;
-    let target = client.target(&url).map_err(refused)?;
+    let target = cx.credentials.shared(&url, client.target(&url).map_err(refused)?);
     let headers = static_headers(headers?)?;
     let credential = Arc::new(match connector.auth_type {
         AuthType::Headers => Credential::new(cx, &connector, target, headers),
@@ -227,7 +227,7 @@ async fn load(
 /// [`Error::Disabled`], [`Error::SignInRequired`], [`Error::ReauthRequired`].
 pub(crate) async fn stored(cx: &Context, connector: &Connector, url: &Url) -> Result<Credential> {
     check_usable(connector, Gate::Test)?;
-    let target = cx.egress.on_behalf_of(&connector.url).target(url)?;
+    let target = Arc::new(cx.egress.on_behalf_of(&connector.url).target(url)?);
     let key = ConnectorKey::Id(connector.id);
     let found = cx.database.credential(&connector.user_id, &key).await?.ok_or(Error::NotFound)?;
     let headers = static_headers(found.headers?)?;
@@ -277,7 +277,7 @@ fn static_headers(stored: Vec<(String, SecretString)>) -> Result<Vec<(HeaderName
 fn with_token(
     cx: &Context,
     connector: &Connector,
-    target: Target,
+    target: Arc<Target>,
     mut headers: Vec<(HeaderName, HeaderValue)>,
     grant: &Grant,
 ) -> Result<Credential> {

@@ -13,9 +13,10 @@ use keyway_model::{ConnectorId, ConnectorKey, Slug, Timestamp, UserId};
 use keyway_storage::Change;
 use quick_cache::sync::Cache;
 use tokio::sync::broadcast::error::RecvError;
+use url::Url;
 
 use super::Credential;
-use crate::{context::Context, kept::bounded};
+use crate::{context::Context, egress::Target, kept::bounded};
 
 /// How long a credential is held that no call asks for.
 const IDLE: Duration = Duration::from_secs(600);
@@ -29,14 +30,21 @@ pub struct Credentials {
     /// Which connector calls name by a slug, by the hash of its user and the slug. The credential tells
     /// whether it is that one.
     named: Cache<u64, ConnectorId>,
+    /// What is called, by its URL: the connectors of many users are often of one server.
+    targets: Cache<Box<str>, Arc<Target>>,
     hasher: RandomState,
     changes: AtomicU64,
 }
 
 impl Default for Credentials {
     fn default() -> Self {
-        let hasher = RandomState::new();
-        Self { held: bounded(MOST), named: bounded(MOST), hasher, changes: AtomicU64::new(0) }
+        Self {
+            held: bounded(MOST),
+            named: bounded(MOST),
+            targets: bounded(MOST),
+            hasher: RandomState::new(),
+            changes: AtomicU64::new(0),
+        }
     }
 }
 
@@ -57,6 +65,7 @@ impl Credentials {
     pub fn forget_unused(&self, now: Timestamp) {
         self.held.retain(|_, held| !is_unused(held, now));
         self.named.retain(|_, id| self.held.contains_key(id));
+        self.targets.retain(|_, target| Arc::strong_count(target) > 1);
     }
 
     /// What is held of the user's connector at this moment.
@@ -80,6 +89,16 @@ impl Credentials {
         let held = held.filter(|held| !is_unused(held, now))?;
         held.used_at.store(now.as_millis(), Ordering::Relaxed);
         Some(held)
+    }
+
+    /// The target as the credentials of this URL share it.
+    pub(super) fn shared(&self, url: &Url, target: Target) -> Arc<Target> {
+        let known = self.targets.get(url.as_str()).filter(|known| **known == target);
+        known.unwrap_or_else(|| {
+            let target = Arc::new(target);
+            self.targets.insert(url.as_str().into(), target.clone());
+            target
+        })
     }
 
     pub(super) fn changes(&self) -> u64 {
@@ -129,7 +148,7 @@ mod tests {
     /// it points to, besides the headers.
     #[test]
     fn little_is_held_of_a_connector() {
-        assert!(size_of::<Credential>() <= 240, "{}", size_of::<Credential>());
+        assert!(size_of::<Credential>() <= 152, "{}", size_of::<Credential>());
         assert!(size_of::<TokenFacts>() <= 72, "{}", size_of::<TokenFacts>());
     }
 }

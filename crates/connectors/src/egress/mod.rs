@@ -174,7 +174,7 @@ impl Egress {
 }
 
 /// A URL that may be called, made ready to be called again and again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     uri: Uri,
     class: Class,
