@@ -41,7 +41,7 @@ impl Service<Uri> for PromptConnector {
         let connecting = self.0.call(uri);
         Box::pin(async move {
             let tcp = connecting.await?;
-            Ok(PromptStream { tcp, streams: Streams::default(), unacknowledged: false })
+            Ok(PromptStream { tcp, streams: Streams::default(), owed: Owed::Nothing })
         })
     }
 }
@@ -61,30 +61,52 @@ pub(super) fn note_stream<B>(answer: &Response<B>) {
     }
 }
 
+/// Whether something was read that is not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    /// No.
+    Nothing,
+    /// Yes.
+    Acknowledgement,
+    /// Yes, and whoever it was read for has had a turn.
+    AcknowledgementNow,
+}
+
 /// A connection that acknowledges what it reads before it waits for more, as soon as it has carried an event
-/// stream. What was read is handed on first.
+/// stream. What was read is handed on first: the packet takes longer than that.
 pub(super) struct PromptStream {
     tcp: TokioIo<TcpStream>,
     streams: Streams,
-    /// Whether something was read since.
-    unacknowledged: bool,
+    owed: Owed,
 }
 
 impl PromptStream {
+    /// Gives what is owed, in the next turn if there was none since the reading.
+    fn settle(&mut self, cx: &Context<'_>) {
+        self.owed = match self.owed {
+            Owed::Acknowledgement if self.streams.0.load(Ordering::Relaxed) => {
+                cx.waker().wake_by_ref();
+                Owed::AcknowledgementNow
+            }
+            Owed::AcknowledgementNow => {
+                self.acknowledge();
+                Owed::Nothing
+            }
+            owed => owed,
+        }
+    }
+
     /// The kernel forgets this with nearly every read, so it is said after each. Where it cannot be said,
     /// the acknowledgement comes late.
     #[cfg(target_os = "linux")]
-    fn acknowledge(&mut self) {
-        if std::mem::take(&mut self.unacknowledged)
-            && self.streams.0.load(Ordering::Relaxed)
-            && let Err(error) = self.tcp.inner().set_quickack(true)
-        {
+    fn acknowledge(&self) {
+        if let Err(error) = self.tcp.inner().set_quickack(true) {
             tracing::debug!(%error, "TCP_QUICKACK could not be set");
         }
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn acknowledge(&mut self) {}
+    fn acknowledge(&self) {}
 }
 
 impl Connection for PromptStream {
@@ -101,9 +123,9 @@ impl Read for PromptStream {
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.tcp).poll_read(cx, buffer);
         if read.is_ready() {
-            self.unacknowledged = true;
+            self.owed = Owed::Acknowledgement;
         } else {
-            self.acknowledge();
+            self.settle(cx);
         }
         read
     }
