@@ -7,11 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{
-    Entry, Keyway, Malformed, Server,
-    members::{Exposed, Members},
+use super::{Entry, Keyway, Malformed, Server, members::Exposed};
+use crate::{
+    registry::{NewConnector, NewOAuth},
+    upstream::Members,
 };
-use crate::registry::{NewConnector, NewOAuth};
 
 type Object = Members<Box<RawValue>>;
 

@@ -6,9 +6,12 @@ use serde::Serialize;
 
 use super::{
     Keyway, Server,
-    members::{Exposed, Members, OAuth},
+    members::{Exposed, OAuth},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    upstream::Members,
+};
 
 #[derive(Serialize)]
 struct File {

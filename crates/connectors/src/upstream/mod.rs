@@ -6,6 +6,7 @@ mod channel;
 mod elicitation;
 mod exchange;
 mod headers;
+mod members;
 mod message;
 mod messages;
 mod object;
@@ -31,6 +32,7 @@ pub use self::{
     elicitation::Elicitation,
     exchange::Upstream,
     headers::{decoded, encoded},
+    members::Members,
     message::{Reply, RpcError},
     object::RawObject,
     parameters::{HeaderParameters, InvalidHeaderParameter},

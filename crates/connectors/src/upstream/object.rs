@@ -1,15 +1,10 @@
 //! A JSON object whose members keep their order and are looked at one by one; what is not looked at
 //! stays as it came, byte for byte.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{DeserializeOwned, MapAccess, Visitor},
-};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::{Failure, raw};
+use super::{Failure, Members, raw};
 
 /// A JSON object of raw members. A name that comes twice counts once, with its last value.
 #[derive(Clone, Debug, Default)]
@@ -90,22 +85,9 @@ impl Serialize for RawObject {
 
 impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members)
-    }
-}
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = RawObject;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<RawObject, A::Error> {
-        let mut object = RawObject::default();
-        while let Some((name, value)) = members.next_entry::<String, Box<RawValue>>()? {
+        let Members::<Box<RawValue>>(members) = Members::deserialize(deserializer)?;
+        let mut object = Self::default();
+        for (name, value) in members {
             object.set(&name, value);
         }
         Ok(object)

@@ -2,12 +2,7 @@
 //! UTF-16 code units, no blanks, texts escaped alike (after RFC 8785 §3.2). Numbers keep their digits as
 //! they came, since a float does not hold all of them.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
+use keyway_connectors::upstream::Members;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -77,31 +72,6 @@ fn write_each<T>(
     }
     into.push(close);
     Some(())
-}
-
-/// The members of an object as they come, also those that come twice.
-pub(super) struct Members<'a>(pub(super) Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'de> Visitor<'de> for Each {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Each)
-    }
 }
 
 #[cfg(test)]

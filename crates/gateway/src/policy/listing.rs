@@ -3,10 +3,11 @@
 
 use std::ops::Range;
 
+use keyway_connectors::upstream::Members;
 use keyway_model::Connector;
 use serde_json::value::RawValue;
 
-use super::{admits_listing, canonical::Members};
+use super::admits_listing;
 
 /// The longest answer and the longest event that are looked through, in bytes.
 pub(super) const LONGEST: usize = 16 * 1024 * 1024;
@@ -44,7 +45,7 @@ fn tool_lists(message: &RawValue) -> Vec<&RawValue> {
 }
 
 fn named<'a>(raw: &'a RawValue, name: &str) -> Vec<&'a RawValue> {
-    let members = serde_json::from_str::<Members<'_>>(raw.get());
+    let members = serde_json::from_str::<Members<&RawValue>>(raw.get());
     let members = members.map(|members| members.0).unwrap_or_default();
     members.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value).collect()
 }

@@ -3,9 +3,8 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header};
+use keyway_connectors::upstream::Members;
 use serde_json::value::RawValue;
-
-use super::canonical::Members;
 
 /// What one message asks for.
 pub(super) enum Asked<'a> {
@@ -75,7 +74,7 @@ fn message_of(message: &RawValue) -> Result<(Option<String>, Asked<'_>), Unclear
 }
 
 fn object(raw: &RawValue) -> Option<Vec<(String, &RawValue)>> {
-    serde_json::from_str::<Members<'_>>(raw.get()).ok().map(|members| members.0)
+    serde_json::from_str::<Members<&RawValue>>(raw.get()).ok().map(|members| members.0)
 }
 
 /// The one member of this name.
