@@ -73,6 +73,7 @@ struct Shared {
     log: Log,
     judge: Judge,
     call_gate: Gate,
+    list_gate: Gate,
 }
 
 impl Shared {
@@ -122,6 +123,7 @@ impl McpServer {
             log: Log::default(),
             judge: Judge::default(),
             call_gate: Gate::default(),
+            list_gate: Gate::default(),
         });
         let router = Router::new()
             .route(ENDPOINT, any(endpoint))
@@ -162,6 +164,11 @@ impl McpServer {
     /// Where calls of `slow` stop, after their first event.
     pub fn call_gate(&self) -> &Gate {
         &self.shared.call_gate
+    }
+
+    /// Where requests for lists stop, before anything is made of them.
+    pub fn list_gate(&self) -> &Gate {
+        &self.shared.list_gate
     }
 
     /// Sends a notification, as raw JSON-RPC text, to every open stream of such.
@@ -207,6 +214,9 @@ async fn endpoint(
     let fault = shared.script().next_fault(&message.method);
     if let Some(fault) = fault {
         return fault.play(&connection).await;
+    }
+    if message.method.ends_with("/list") {
+        shared.list_gate.pass().await;
     }
     let user = match protection::admit(&shared, &method, &headers, &message) {
         Ok(user) => user,

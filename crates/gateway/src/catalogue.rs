@@ -17,7 +17,9 @@ use keyway_connectors::{
     contact::List,
     kept::Kept,
 };
-use keyway_model::{Caller, Clock, Connector, ConnectorId, ConnectorKey, SignInId, Timestamp};
+use keyway_model::{
+    Caller, Clock, Connector, ConnectorId, ConnectorKey, HealthStatus, SignInId, Timestamp,
+};
 use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
@@ -27,6 +29,7 @@ use crate::{
     gateway::Gateway,
     parameters::ToolParameters,
     tools,
+    waiting::{GRACE, PATIENCE},
 };
 
 /// How long a list is good where its server does not say.
@@ -35,8 +38,6 @@ pub(crate) const FRESH: Duration = Duration::from_secs(300);
 const REVALIDATION: Duration = Duration::from_secs(1);
 /// How long a server is left alone that says again and again that its lists changed.
 const CHANGES_APART: Duration = Duration::from_secs(5);
-/// How long a connector without a list that could be shown may hold up the others' lists.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// For how long it is remembered that a connector was late.
 const LATE: Duration = Duration::from_secs(60);
 const MOST_LISTS: u64 = 20_000;
@@ -73,6 +74,12 @@ pub(crate) struct Listed {
     fresh_for: Duration,
     /// Before this, that it changed is no reason to ask again.
     refetch_from: Timestamp,
+}
+
+impl Listed {
+    fn is_same(&self, other: &Self) -> bool {
+        self.items.iter().map(|item| item.get()).eq(other.items.iter().map(|item| item.get()))
+    }
 }
 
 /// A list for a caller.
@@ -112,9 +119,12 @@ impl Catalogue {
         self.late.drop_old();
     }
 
-    /// How long a list of the connector is waited for. Who was late lately is not waited for as long.
-    pub(crate) fn patience(&self, connector: ConnectorId) -> Duration {
-        if self.late.get(&connector).is_some() { REVALIDATION } else { PATIENCE }
+    /// How long a list of the connector is waited for at the most. Who did not answer the last time, or was
+    /// late lately, is not trusted to do better.
+    pub(crate) fn patience(&self, connector: &Connector) -> Duration {
+        let status = connector.health.status;
+        let is_down = matches!(status, HealthStatus::Unreachable | HealthStatus::UpstreamError);
+        if is_down || self.late.get(&connector.id).is_some() { GRACE } else { PATIENCE }
     }
 
     /// Takes note of whether a list of the connector came in time.
@@ -210,11 +220,26 @@ pub(crate) async fn list(
     let Some(held) = held else {
         return flight.await.map(fresh);
     };
-    match tokio::time::timeout(REVALIDATION, flight).await {
-        Ok(Ok(listed)) => Ok(fresh(listed)),
-        Ok(Err(error)) if !tools::is_passing(&error) => Err(error),
-        Ok(Err(_)) | Err(_) => Ok(Found { listed: held, fresh_for: Duration::ZERO }),
+    match tokio::time::timeout(REVALIDATION, flight.clone()).await {
+        Ok(Ok(listed)) => return Ok(fresh(listed)),
+        Ok(Err(error)) if !tools::is_passing(&error) => return Err(error),
+        Ok(Err(_)) => {}
+        Err(_) => tell_if_other(gateway, &key, held.clone(), flight),
     }
+    Ok(Found { listed: held, fresh_for: Duration::ZERO })
+}
+
+/// Tells whoever listens where the list that comes is another one than the one that was shown meanwhile.
+fn tell_if_other(gateway: &Gateway, key: &CatalogueKey, shown: Arc<Listed>, coming: Flight) {
+    let (listening, connector, list) = (gateway.listening.clone(), key.connector, key.list);
+    let tell = async move {
+        if let Ok(listed) = coming.await
+            && !listed.is_same(&shown)
+        {
+            listening.tell_changed(connector, list);
+        }
+    };
+    gateway.cx.tasks.spawn(tell.in_current_span());
 }
 
 fn fresh(listed: Arc<Listed>) -> Found {

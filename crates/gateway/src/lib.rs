@@ -20,6 +20,7 @@ pub mod proxy;
 mod retry;
 pub mod session;
 pub mod tools;
+mod waiting;
 
 pub use error::{Error, Response, Result};
 pub use gateway::Gateway;

@@ -7,11 +7,12 @@ use keyway_tests::{
     keyway::Keyway,
     mcp_server::{Eras, McpServer},
     scene::{NOTES, Scene},
+    until::until,
     wire_client::{HANDSHAKE, STATELESS},
 };
 use serde_json::{Value, json};
 
-use super::{client, serve};
+use super::{client, serve, streams::hears};
 
 const METHODS: [&str; 4] = ["", "initialize", "server/discover", "tools/list"];
 
@@ -61,14 +62,59 @@ async fn who_is_down_signed_out_or_switched_off_is_left_out_and_told() {
 }
 
 #[tokio::test]
-async fn who_never_answers_holds_a_list_up_for_seconds_and_then_is_left_out() {
+async fn who_never_answers_holds_the_others_up_for_a_second_and_is_left_out() {
     let keyway = Keyway::single_user().await;
     let _good = serve(&keyway.api(), "good", Eras::Both).await;
     let slow = serve(&keyway.api(), "slow", Eras::Both).await;
     play(&slow, &Fault::Hang);
-    let (names, told) = within(8, list(&keyway.api(), STATELESS)).await;
+    let (names, told) = within(4, list(&keyway.api(), STATELESS)).await;
     assert_eq!((of(&names, "good__"), names.len()), (7, 7));
     assert_eq!(told["slow"]["code"], "upstream_timeout", "{told}");
+}
+
+#[tokio::test]
+async fn any_number_of_them_holds_nobody_up_for_longer() {
+    let keyway = Keyway::single_user().await;
+    let hanging = McpServer::open().await;
+    play(&hanging, &Fault::Hang);
+    for number in 0..20 {
+        let slug = format!("a-{number}");
+        let connector = json!({"url": hanging.url(), "slug": slug, "auth_type": "headers"});
+        keyway.api().create(connector).await.expect(201);
+    }
+    let _good = serve(&keyway.api(), "good", Eras::Both).await;
+    let (names, _) = within(4, list(&keyway.api(), STATELESS)).await;
+    assert_eq!((of(&names, "good__"), names.len()), (7, 7));
+}
+
+#[tokio::test]
+async fn who_was_down_the_last_time_is_not_waited_for_long() {
+    let keyway = Keyway::single_user().await;
+    let down = serve(&keyway.api(), "down", Eras::Both).await;
+    play(&down, &Fault::Status(503));
+    assert_eq!(list(&keyway.api(), STATELESS).await.1["down"]["status"], "unavailable");
+    let noted = || async { keyway.api().connector("down").await["health"]["status"] != "unknown" };
+    until("its health is written down", noted).await;
+    play(&down, &Fault::Hang);
+    let (_, told) = within(4, list(&keyway.api(), STATELESS)).await;
+    assert_eq!(told["down"]["code"], "upstream_timeout", "{told}");
+}
+
+#[tokio::test]
+async fn a_list_that_comes_late_is_told_to_who_listens() {
+    for (version, method) in [(HANDSHAKE, "tools/list"), (STATELESS, "prompts/list")] {
+        let keyway = Keyway::single_user().await;
+        let _good = serve(&keyway.api(), "good", Eras::Both).await;
+        let slow = serve(&keyway.api(), "slow", Eras::Both).await;
+        slow.list_gate().close();
+        let client = client(&keyway.api(), version).await;
+        let mut heard = hears(&client, version).await;
+        let names = client.names(method, "name").await;
+        assert_eq!((of(&names, "good__"), of(&names, "slow__")), (names.len(), 0), "{names:?}");
+        slow.list_gate().open();
+        heard.until(&format!("notifications/{method}_changed")).await;
+        assert_eq!(client.names(method, "name").await.len(), 2 * names.len(), "{version}");
+    }
 }
 
 #[tokio::test]
@@ -80,6 +126,22 @@ async fn a_list_that_was_seen_is_shown_while_its_server_does_not_answer() {
     keyway.advance(std::time::Duration::from_secs(301));
     let (names, told) = within(4, list(&keyway.api(), STATELESS)).await;
     assert_eq!((names.len(), &told["slow"]["status"]), (7, &json!("stale")));
+}
+
+#[tokio::test]
+async fn a_list_that_turns_out_to_be_another_than_was_shown_is_told_to_who_listens() {
+    let keyway = Keyway::single_user().await;
+    let slow = serve(&keyway.api(), "slow", Eras::Handshake).await;
+    let client = client(&keyway.api(), HANDSHAKE).await;
+    let mut heard = hears(&client, HANDSHAKE).await;
+    assert_eq!(client.names("tools/list", "name").await.len(), 7);
+    slow.script(|script| script.tools.truncate(3));
+    slow.list_gate().close();
+    keyway.advance(std::time::Duration::from_secs(301));
+    assert_eq!(client.names("tools/list", "name").await.len(), 7);
+    slow.list_gate().open();
+    heard.until("notifications/tools/list_changed").await;
+    assert_eq!(client.names("tools/list", "name").await.len(), 3);
 }
 
 #[tokio::test]

@@ -17,11 +17,11 @@ const UPDATED: &str = r#"{"jsonrpc":"2.0","method":"notifications/resources/upda
 const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 
 fn everything() -> Value {
-    json!({"notifications": {"toolsListChanged": true, "resourceSubscriptions": ["kw-notes+notes://one"]}})
+    json!({"notifications": {"toolsListChanged": true, "promptsListChanged": true, "resourceSubscriptions": ["kw-notes+notes://one"]}})
 }
 
 /// The client's stream, on its wire.
-async fn hears(client: &WireClient, version: &str) -> Messages {
+pub(super) async fn hears(client: &WireClient, version: &str) -> Messages {
     if version != STATELESS {
         return client.listen().await;
     }

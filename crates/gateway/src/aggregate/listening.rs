@@ -89,7 +89,7 @@ impl Listening {
     }
 
     /// Tells whoever listens to a connector of a change that its server told elsewhere.
-    pub(super) fn tell_changed(&self, connector: ConnectorId, list: List) {
+    pub(crate) fn tell_changed(&self, connector: ConnectorId, list: List) {
         if let Some(ear) = locked(&self.0).get(&connector).and_then(Weak::upgrade) {
             let _ = ear.heard.send(Heard::Changed(list));
         }

@@ -3,11 +3,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream};
 use keyway_connectors::{contact::List, upstream::RawObject};
 use keyway_model::{Caller, Connector};
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{client::Client, message::Refusal, names::Names, outcome, scope::Scope};
 use crate::{
@@ -15,10 +16,9 @@ use crate::{
     catalogue::{self, Found},
     error::Error,
     gateway::Gateway,
-    policy,
+    policy, tools, waiting,
 };
 
-const AT_ONCE: usize = 16;
 /// Where a list tells how each connector's part of it was come by.
 const META: &str = "keyway/connectors";
 
@@ -42,6 +42,12 @@ struct Gathered {
     fresh_for: Duration,
 }
 
+impl Gathered {
+    fn is_shown(&self) -> bool {
+        self.part.fetched_at.is_some()
+    }
+}
+
 /// The list of all members, in one page.
 pub(super) async fn list(
     gateway: &Gateway,
@@ -54,17 +60,16 @@ pub(super) async fn list(
         return Err(Refusal::params("there is no such page; the list has only one"));
     }
     let members = members(gateway, caller, scope).await?;
-    let parts = stream::iter(members.into_iter().map(|member| async move {
-        let gathered = gather(gateway, caller, scope, &member, list).await;
-        (member.slug.to_string(), gathered)
-    }));
-    let mut parts = parts.buffered(AT_ONCE);
+    let enough = CancellationToken::new();
+    let parts =
+        members.iter().map(|member| gather(gateway, caller, scope, member, (list, &enough)));
+    let parts = waiting::gather(parts, &enough, Gathered::is_shown).await;
     let (mut items, mut told) = (Vec::new(), BTreeMap::new());
     let mut fresh_for = catalogue::FRESH;
-    while let Some((slug, mut gathered)) = parts.next().await {
+    for (member, mut gathered) in members.iter().zip(parts) {
         items.append(&mut gathered.items);
         fresh_for = fresh_for.min(gathered.fresh_for);
-        told.insert(slug, gathered.part);
+        told.insert(member.slug.as_str(), gathered.part);
     }
     let mut result = RawObject::default();
     let millis = u64::try_from(fresh_for.as_millis()).unwrap_or(u64::MAX);
@@ -96,15 +101,10 @@ async fn gather(
     caller: &Caller,
     scope: &Scope,
     member: &Connector,
-    list: List,
+    (list, enough): (List, &CancellationToken),
 ) -> Gathered {
     let names = if scope.plain().is_some() { Names::Plain } else { Names::Of(&member.slug) };
-    let patience = gateway.catalogue.patience(member.id);
-    let listed =
-        tokio::time::timeout(patience, catalogue::list(gateway, caller, member, list)).await;
-    gateway.catalogue.came(member.id, listed.is_ok());
-    let timeout = || Arc::new(Error::UpstreamTimeout { connector: member.reference() });
-    match listed.unwrap_or_else(|_| Err(timeout())) {
+    match in_time(gateway, caller, member, (list, enough)).await {
         Ok(found) => shown((names, member), list, &found, None),
         Err(error) => {
             let attention = match &*error {
@@ -112,9 +112,10 @@ async fn gather(
                 _ => None,
             };
             let trouble = Some((&*error, attention.as_ref()));
-            let stored = match (&attention, list) {
-                // Tools that a person can bring back stay: a call of one says how.
-                (Some(_), List::Tools) => catalogue::stored(gateway, member).await,
+            // Tools that a person can bring back stay, too: a call of one says how.
+            let stays = attention.is_some() || tools::is_passing(&error);
+            let stored = match list {
+                List::Tools if stays => catalogue::stored(gateway, member).await,
                 _ => None,
             };
             match stored {
@@ -130,6 +131,35 @@ async fn gather(
             }
         }
     }
+}
+
+/// The member's list, if it comes in time. One that comes later is told to whoever listens.
+async fn in_time(
+    gateway: &Gateway,
+    caller: &Caller,
+    member: &Connector,
+    (list, enough): (List, &CancellationToken),
+) -> Result<Found, Arc<Error>> {
+    let (held, caller, connector) = (gateway.clone(), caller.clone(), member.clone());
+    let mut listing =
+        Box::pin(async move { catalogue::list(&held, &caller, &connector, list).await });
+    let listed = tokio::select! {
+        biased;
+        listed = &mut listing => Some(listed),
+        () = enough.cancelled() => None,
+        () = tokio::time::sleep(gateway.catalogue.patience(member)) => None,
+    };
+    gateway.catalogue.came(member.id, listed.is_some());
+    listed.unwrap_or_else(|| {
+        let (listening, connector) = (gateway.listening.clone(), member.id);
+        let tell = async move {
+            if listing.await.is_ok() {
+                listening.tell_changed(connector, list);
+            }
+        };
+        gateway.cx.tasks.spawn(tell.in_current_span());
+        Err(Arc::new(Error::UpstreamTimeout { connector: member.reference() }))
+    })
 }
 
 fn shown(
