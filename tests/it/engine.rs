@@ -1,6 +1,12 @@
 //! Keyway's own MCP client, as servers see it.
 
-use keyway_tests::{mcp_server::Eras, scene::Scene, settings::Settings};
+use std::time::Duration;
+
+use keyway_tests::{
+    mcp_server::{Eras, McpServer},
+    scene::Scene,
+    settings::Settings,
+};
 use serde_json::json;
 
 #[tokio::test]
@@ -41,6 +47,33 @@ async fn answers_that_are_no_object_are_refused_before_anything_is_sent() {
     let refused = scene.api.post("/api/v1/tools/call", call).await;
     assert_eq!(refused.problem(), (400, "invalid_request".to_owned()));
     assert!(scene.mcp.log().rpc("tools/call").is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_holds_the_tools_of_the_others_up_for_a_second() {
+    let scene = Scene::signed_in().await;
+    scene.api.get("/api/v1/tools").await.expect(200);
+    let (hanging, good) = (McpServer::open().await, McpServer::open().await);
+    for (slug, server) in [("hanging", &hanging), ("good", &good)] {
+        let connector = json!({"url": server.url(), "slug": slug, "auth_type": "headers"});
+        scene.api.create(connector).await.expect(201);
+    }
+    for server in [&scene.mcp, &hanging] {
+        server.list_gate().close();
+    }
+    scene.advance(301);
+    let listed = tokio::time::timeout(Duration::from_secs(4), scene.api.get("/api/v1/tools")).await;
+    let listed = listed.expect("it does not take longer").expect(200);
+    let all = listed["tools"].as_array().expect("a list");
+    let is_stale = |slug: &str| {
+        let mut of = all.iter().filter(|tool| tool["connector"] == slug);
+        of.next().map(|tool| tool["stale"] == true)
+    };
+    assert_eq!((is_stale("notes"), is_stale("good")), (Some(true), Some(false)), "{listed}");
+    assert_eq!(
+        (&listed["unavailable"][0]["connector"], &listed["unavailable"][0]["code"]),
+        (&json!("hanging"), &json!("upstream_timeout"))
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,6 @@ mod descriptor;
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use keyway_connectors::{
     Error as UseCaseError,
     access_token::{Credential, Gate},
@@ -19,6 +18,7 @@ use keyway_model::{
     Caller, Connector, ConnectorId, ConnectorKey, ConnectorState, Health, HealthStatus, Timestamp,
 };
 use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
 
 use self::descriptor::describe;
 pub use self::{
@@ -32,14 +32,11 @@ use crate::{
     client::{Done, Task, perform},
     error::{Error, Result},
     gateway::Gateway,
-    policy,
+    policy, waiting,
 };
 
 /// How long a stored list is good without asking again.
 const FRESH: Duration = Duration::from_secs(300);
-/// How long one connector may hold up the list of all.
-const DEADLINE: Duration = Duration::from_secs(12);
-const AT_ONCE: usize = 16;
 
 /// A connector whose tools are not there.
 #[derive(Debug)]
@@ -75,15 +72,14 @@ pub struct ToolsOfConnector {
 pub async fn list_all(gateway: &Gateway, caller: &Caller) -> Result<AllTools> {
     let views = registry::list(&gateway.cx, caller).await?;
     let on = views.into_iter().map(|view| view.connector).filter(|connector| connector.enabled);
-    let lists = stream::iter(on.map(|connector| async move {
-        let listed = tokio::time::timeout(DEADLINE, list(gateway, caller, &connector)).await;
-        let timeout = Error::UpstreamTimeout { connector: connector.reference() };
-        let listed = listed.unwrap_or(Err(timeout));
+    let enough = CancellationToken::new();
+    let lists = on.map(|connector| async {
+        let listed = list_in_time(gateway, caller, &connector, &enough).await;
         (connector, listed)
-    }));
-    let mut lists = lists.buffered(AT_ONCE);
+    });
+    let lists = waiting::gather(lists, &enough, |(_, listed)| listed.is_ok()).await;
     let mut all = AllTools { tools: Vec::new(), unavailable: Vec::new() };
-    while let Some((connector, listed)) = lists.next().await {
+    for (connector, listed) in lists {
         match listed {
             Ok(listed) => {
                 let admitted = |tool: &Tool| {
@@ -137,33 +133,76 @@ async fn list(
     caller: &Caller,
     connector: &Connector,
 ) -> Result<ToolsOfConnector> {
-    let cx = &gateway.cx;
-    let stored = cx.database.tool_list(&caller.user, connector.id).await;
-    let stored = stored.map_err(UseCaseError::from)?;
-    let now = cx.clock.now();
-    let parsed = stored.and_then(|stored| {
-        let tools: Vec<Box<RawValue>> = serde_json::from_str(&stored.tools_json).ok()?;
-        Some((tools, stored.fetched_at))
-    });
-    if let Some((tools, fetched_at)) = &parsed
-        && connector.state == ConnectorState::Ready
-        && now.since(*fetched_at) < FRESH
-    {
-        let tools = describe(connector, tools, false);
-        return Ok(ToolsOfConnector { tools, fresh_at: *fetched_at });
+    let stored = stored(gateway, connector).await?;
+    if let Some(fresh) = stored.as_ref().filter(|stored| stored.is_fresh(gateway, connector)) {
+        return Ok(fresh.shown(connector, false));
     }
-    match fetch(gateway, caller, connector.id, Gate::Call).await {
-        Ok((listing, _)) => {
+    let fetched = fetch(gateway, caller, connector.id, Gate::Call).await;
+    shown(gateway, connector, fetched, stored)
+}
+
+/// The same, but what the server says only if it comes in time.
+async fn list_in_time(
+    gateway: &Gateway,
+    caller: &Caller,
+    connector: &Connector,
+    enough: &CancellationToken,
+) -> Result<ToolsOfConnector> {
+    let stored = stored(gateway, connector).await?;
+    if let Some(fresh) = stored.as_ref().filter(|stored| stored.is_fresh(gateway, connector)) {
+        return Ok(fresh.shown(connector, false));
+    }
+    let trusted = gateway.catalogue.patience(connector);
+    let patience = if stored.is_some() { waiting::GRACE } else { trusted };
+    let (cloned, caller, id) = (gateway.clone(), caller.clone(), connector.id);
+    let fetching = async move { fetch(&cloned, &caller, id, Gate::Call).await };
+    // What comes late is written down by then, which is all that is wanted of it.
+    let fetched = waiting::in_time(gateway, connector, (patience, enough), fetching, drop).await;
+    let timeout = || Err(Error::UpstreamTimeout { connector: connector.reference() });
+    shown(gateway, connector, fetched.unwrap_or_else(timeout), stored)
+}
+
+/// What the server said, or the stored list where it could not be asked.
+fn shown(
+    gateway: &Gateway,
+    connector: &Connector,
+    fetched: Result<(Listing, Pages)>,
+    stored: Option<Stored>,
+) -> Result<ToolsOfConnector> {
+    match (fetched, stored) {
+        (Ok((listing, _)), _) => {
             let tools = describe(connector, &listing.tools, false);
-            Ok(ToolsOfConnector { tools, fresh_at: now })
+            Ok(ToolsOfConnector { tools, fresh_at: gateway.cx.clock.now() })
         }
-        Err(error) => match (parsed, is_passing(&error)) {
-            (Some((tools, fresh_at)), true) => {
-                Ok(ToolsOfConnector { tools: describe(connector, &tools, true), fresh_at })
-            }
-            _ => Err(error),
-        },
+        (Err(error), Some(stored)) if is_passing(&error) => Ok(stored.shown(connector, true)),
+        (Err(error), _) => Err(error),
     }
+}
+
+/// The tools as they were listed last.
+struct Stored {
+    tools: Vec<Box<RawValue>>,
+    fetched_at: Timestamp,
+}
+
+impl Stored {
+    fn is_fresh(&self, gateway: &Gateway, connector: &Connector) -> bool {
+        let age = gateway.cx.clock.now().since(self.fetched_at);
+        connector.state == ConnectorState::Ready && age < FRESH
+    }
+
+    fn shown(&self, connector: &Connector, stale: bool) -> ToolsOfConnector {
+        let tools = describe(connector, &self.tools, stale);
+        ToolsOfConnector { tools, fresh_at: self.fetched_at }
+    }
+}
+
+async fn stored(gateway: &Gateway, connector: &Connector) -> Result<Option<Stored>> {
+    let stored = gateway.cx.database.tool_list(&connector.user_id, connector.id).await;
+    Ok(stored.map_err(UseCaseError::from)?.and_then(|stored| {
+        let tools = serde_json::from_str(&stored.tools_json).ok()?;
+        Some(Stored { tools, fetched_at: stored.fetched_at })
+    }))
 }
 
 /// Whether the error says nothing about the list itself.

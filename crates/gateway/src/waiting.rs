@@ -3,13 +3,40 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::time::{Instant, sleep_until};
+use keyway_model::Connector;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::gateway::Gateway;
 
 /// How long is waited while nothing has come that can be shown.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long is waited for more after the last part that can be shown.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// What comes of the work on a connector, if it comes before the patience ends and before `enough` falls.
+/// Else the work goes on all the same, and `late` is given what comes of it.
+pub(crate) async fn in_time<T: Send + 'static>(
+    gateway: &Gateway,
+    connector: &Connector,
+    (patience, enough): (Duration, &CancellationToken),
+    work: impl Future<Output = T> + Send + 'static,
+    late: impl FnOnce(T) + Send + 'static,
+) -> Option<T> {
+    let mut work = Box::pin(work);
+    let came = tokio::select! {
+        biased;
+        came = &mut work => Some(came),
+        () = enough.cancelled() => None,
+        () = sleep(patience) => None,
+    };
+    gateway.catalogue.came(connector.id, came.is_some());
+    if came.is_none() {
+        gateway.cx.tasks.spawn(async move { late(work.await) }.in_current_span());
+    }
+    came
+}
 
 /// Gathers the parts, all at once, in the order in which they are given. Each ends when `enough` falls, if
 /// not before; `is_shown` says which are worth not waiting any longer for the others.

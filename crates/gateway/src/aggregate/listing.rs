@@ -8,7 +8,6 @@ use keyway_model::{Caller, Connector};
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 
 use super::{client::Client, message::Refusal, names::Names, outcome, scope::Scope};
 use crate::{
@@ -140,26 +139,18 @@ async fn in_time(
     member: &Connector,
     (list, enough): (List, &CancellationToken),
 ) -> Result<Found, Arc<Error>> {
-    let (held, caller, connector) = (gateway.clone(), caller.clone(), member.clone());
-    let mut listing =
-        Box::pin(async move { catalogue::list(&held, &caller, &connector, list).await });
-    let listed = tokio::select! {
-        biased;
-        listed = &mut listing => Some(listed),
-        () = enough.cancelled() => None,
-        () = tokio::time::sleep(gateway.catalogue.patience(member)) => None,
+    let (cloned, caller, connector) = (gateway.clone(), caller.clone(), member.clone());
+    let listing = async move { catalogue::list(&cloned, &caller, &connector, list).await };
+    let (listening, connector) = (gateway.listening.clone(), member.id);
+    let tell = move |listed: Result<Found, Arc<Error>>| {
+        if listed.is_ok() {
+            listening.tell_changed(connector, list);
+        }
     };
-    gateway.catalogue.came(member.id, listed.is_some());
-    listed.unwrap_or_else(|| {
-        let (listening, connector) = (gateway.listening.clone(), member.id);
-        let tell = async move {
-            if listing.await.is_ok() {
-                listening.tell_changed(connector, list);
-            }
-        };
-        gateway.cx.tasks.spawn(tell.in_current_span());
-        Err(Arc::new(Error::UpstreamTimeout { connector: member.reference() }))
-    })
+    let wait = (gateway.catalogue.patience(member), enough);
+    let listed = waiting::in_time(gateway, member, wait, listing, tell).await;
+    listed
+        .unwrap_or_else(|| Err(Arc::new(Error::UpstreamTimeout { connector: member.reference() })))
 }
 
 fn shown(
