@@ -27,8 +27,8 @@ export async function newPerson(browser, options = {}) {
   return context;
 }
 
-/** Keeps a picture as `tests/.cache/screenshots/{name}.png`. */
+/** Keeps a picture as `tests/.cache/screenshots/{name}.png`, of what moves as it is in the end. */
 export async function picture(page, name) {
   mkdirSync(SCREENSHOTS, { recursive: true });
-  await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`), fullPage: true, animations: 'disabled' });
 }
