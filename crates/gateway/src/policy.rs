@@ -8,6 +8,7 @@ mod held;
 mod hidden;
 mod listing;
 mod message;
+mod named;
 mod passage;
 mod refusal;
 
@@ -58,6 +59,14 @@ impl<'a> Admission<'a> {
     /// A call of the caller's, who may name an approval.
     pub fn new(caller: &'a Caller, named: Option<ApprovalId>) -> Self {
         Self { caller, named, approved: OnceLock::new() }
+    }
+
+    /// A call of the caller's with the parameters of `tools/call`, whose `_meta` may name an approval.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] where what it names is no id.
+    pub(crate) fn of_params(caller: &'a Caller, params: &RawObject) -> Result<Self> {
+        Ok(Self::new(caller, named::named(params.get("_meta"))?))
     }
 
     /// Whether the call may be sent now. It is to be asked right before it is sent: the policy is the one

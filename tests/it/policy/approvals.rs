@@ -23,6 +23,33 @@ async fn an_approval_for_once_lets_exactly_one_call_through() {
 }
 
 #[tokio::test]
+async fn an_approval_is_named_in_the_meta_of_a_call_at_the_mcp_doors() {
+    let other = "01a1fe04-b229-74eb-a7a6-b3ca399b3747";
+    for (door, tool) in [("", "notes__echo"), (NOTES, "echo")] {
+        let stage = Stage::new().await;
+        stage.mode("echo", "ask").await;
+        let mut client = stage.api.mcp(door);
+        client.initialize().await.expect(200);
+        let call = async |named: &str| {
+            let meta = json!({"keyway/approval": named});
+            let params = json!({"name": tool, "arguments": {"a": 1}, "_meta": meta});
+            client.request("tools/call", &params.to_string()).await
+        };
+        let id = stage.ask("echo", json!({"a": 1})).await;
+        decide(&stage.api, &id, "once").await.expect(200);
+        let refused = call(other).await.expect(200);
+        assert_eq!(refused["result"]["structuredContent"]["approval_id"], id, "{refused}");
+        assert!(call("mine").await.text().contains("keyway/approval"), "it is told what is wrong");
+        assert_eq!(stage.calls(), 0);
+        let done = call(&id).await.expect(200);
+        assert_eq!(done["result"]["structuredContent"], json!({"a": 1}), "{done}");
+        let again = call(&id).await.expect(200);
+        assert_ne!(again["result"]["structuredContent"]["approval_id"], id, "used up: {again}");
+        assert_eq!(stage.calls(), 1);
+    }
+}
+
+#[tokio::test]
 async fn of_many_calls_at_once_an_approval_for_once_lets_one_through() {
     let stage = Stage::new().await;
     stage.mode("echo", "ask").await;

@@ -35,6 +35,7 @@ pub use self::{
     members::Members,
     message::{Reply, RpcError},
     object::RawObject,
+    outgoing::APPROVAL,
     parameters::{HeaderParameters, InvalidHeaderParameter},
     peer::{Answered, Nobody, Peer, method_not_found},
     sse::Events,

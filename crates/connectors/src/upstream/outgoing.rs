@@ -8,7 +8,10 @@ use super::{Era, Failure, Peer, RawObject, client_info, raw};
 
 const META: &str = "_meta";
 const PROGRESS_TOKEN: &str = "progressToken";
-const OF_HOP: [&str; 5] = [
+/// Where a call names the approval that a person gave; it is for Keyway alone.
+pub const APPROVAL: &str = "keyway/approval";
+const OF_HOP: [&str; 6] = [
+    APPROVAL,
     "io.modelcontextprotocol/protocolVersion",
     "io.modelcontextprotocol/clientCapabilities",
     "io.modelcontextprotocol/clientInfo",
@@ -111,6 +114,7 @@ mod tests {
         let meta = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientInfo": { "name": "other", "version": "1" },
+            "keyway/approval": "01a1fe04-b229-74eb-a7a6-b3ca399b3747",
             "traceparent": "00-1-2-01",
         });
         let sent =

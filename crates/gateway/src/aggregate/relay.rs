@@ -82,12 +82,23 @@ pub(super) fn begin(gateway: &Gateway, caller: &Caller, client: &Client, ask: As
         let done = if answers_rounds {
             rounds::ask_until_complete(&gateway, &caller, &relay, ask).await
         } else {
-            put(&gateway, &caller, &relay, &ask, &Admission::new(&caller, None)).await
+            put_once(&gateway, &caller, &relay, &ask).await
         };
         let _ = events.send(Event::Done(done)).await;
     };
     tasks.spawn(work.in_current_span());
     Running { events: receiver, _stop: stop }
+}
+
+/// Puts the request to the connector's server; what that needs besides is for the client to bring.
+async fn put_once(
+    gateway: &Gateway,
+    caller: &Caller,
+    relay: &Arc<Relay>,
+    ask: &Ask,
+) -> Result<Box<RawValue>> {
+    let admission = Admission::of_params(caller, &ask.params)?;
+    put(gateway, caller, relay, ask, &admission).await
 }
 
 /// Puts the request to the connector's server.

@@ -53,7 +53,7 @@ pub(super) async fn ask_until_complete(
     relay: &Arc<Relay>,
     mut ask: Ask,
 ) -> Result<Box<RawValue>> {
-    let admission = Admission::new(caller, None);
+    let admission = Admission::of_params(caller, &ask.params)?;
     for _ in 0..MOST_ROUNDS {
         let result = put(gateway, caller, relay, &ask, &admission).await?;
         let Some(required) = InputRequired::of(&result) else { return Ok(result) };

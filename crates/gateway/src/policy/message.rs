@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 /// What one message asks for.
 pub(super) enum Asked<'a> {
-    /// A call of a tool, with its arguments where there are any.
-    Call { tool: String, arguments: Option<&'a RawValue> },
+    /// A call of a tool, with its arguments and its `_meta` where there are any.
+    Call { tool: String, arguments: Option<&'a RawValue>, meta: Option<&'a RawValue> },
     /// A list of the tools.
     List,
     /// Anything else.
@@ -66,7 +66,8 @@ fn message_of(message: &RawValue) -> Result<(Option<String>, Asked<'_>), Unclear
             let params = member(&members, "params")?.and_then(object).ok_or(KIND)?;
             let name = member(&params, "name")?.ok_or(KIND)?;
             let tool = serde_json::from_str(name.get()).map_err(|_| KIND)?;
-            Asked::Call { tool, arguments: member(&params, "arguments")? }
+            let (arguments, meta) = (member(&params, "arguments")?, member(&params, "_meta")?);
+            Asked::Call { tool, arguments, meta }
         }
         _ => Asked::Other,
     };

@@ -14,6 +14,7 @@ use super::{
     Admission,
     listing::{EventFilter, LONGEST, filtered},
     message::{self, Asked},
+    named::named,
 };
 use crate::{
     error::{Error, Response, Result},
@@ -76,8 +77,8 @@ impl<'a> Passage<'a> {
         let mut read = Read { calls: Vec::new(), lists: self.request.method == Method::GET };
         for message in messages {
             match message {
-                Asked::Call { tool, arguments } => {
-                    let admission = Admission::new(self.caller, None);
+                Asked::Call { tool, arguments, meta } => {
+                    let admission = Admission::new(self.caller, named(meta)?);
                     read.calls.push(Call { tool, arguments, admission });
                 }
                 Asked::List => read.lists = true,
