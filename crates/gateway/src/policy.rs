@@ -11,12 +11,15 @@ mod message;
 mod named;
 mod passage;
 mod refusal;
+mod rounds;
 
 use std::sync::OnceLock;
 
 use futures_util::future::BoxFuture;
 use keyway_connectors::{Error as UseCaseError, access_token::Credential, upstream::RawObject};
-use keyway_model::{ApprovalId, Caller, Connector, ConnectorId, ConnectorKey, ToolMode, UserId};
+use keyway_model::{
+    ApprovalId, ApprovedCall, Caller, Connector, ConnectorId, ConnectorKey, ToolMode, UserId,
+};
 use serde_json::value::RawValue;
 
 pub(crate) use self::{
@@ -51,14 +54,28 @@ pub(crate) fn admits_name(connector: &Connector, tool: &str, writes: bool) -> bo
 pub struct Admission<'a> {
     caller: &'a Caller,
     named: Option<ApprovalId>,
-    /// The hash of the descriptor that the call was approved for.
-    approved: OnceLock<Vec<u8>>,
+    /// The state of the server's that the call goes on from.
+    state: Option<Box<RawValue>>,
+    approved: OnceLock<Approved>,
+}
+
+/// What was approved.
+struct Approved {
+    call: ApprovedCall,
+    /// The approval, where it is for once.
+    once: Option<ApprovalId>,
 }
 
 impl<'a> Admission<'a> {
     /// A call of the caller's, who may name an approval.
     pub fn new(caller: &'a Caller, named: Option<ApprovalId>) -> Self {
-        Self { caller, named, approved: OnceLock::new() }
+        Self { caller, named, state: None, approved: OnceLock::new() }
+    }
+
+    /// The same with the parameters of `tools/call`: it may go on from a state of the server's.
+    #[must_use]
+    pub(crate) fn with_state_of(self, params: &RawObject) -> Self {
+        Self { state: params.get("requestState").map(ToOwned::to_owned), ..self }
     }
 
     /// A call of the caller's with the parameters of `tools/call`, whose `_meta` may name an approval.
@@ -66,7 +83,7 @@ impl<'a> Admission<'a> {
     /// # Errors
     /// [`Error::InvalidRequest`] where what it names is no id.
     pub(crate) fn of_params(caller: &'a Caller, params: &RawObject) -> Result<Self> {
-        Ok(Self::new(caller, named::named(params.get("_meta"))?))
+        Ok(Self::new(caller, named::named(params.get("_meta"))?).with_state_of(params))
     }
 
     /// Whether the call may be sent now. It is to be asked right before it is sent: the policy is the one

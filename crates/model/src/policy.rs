@@ -164,6 +164,8 @@ pub struct ApprovedCall {
 pub struct AskedCall<'a> {
     /// What the approval is bound to.
     pub call: &'a ApprovedCall,
+    /// The same bound to a state of the server's, where it goes on from one.
+    pub round: Option<&'a ApprovedCall>,
     /// The approval that the caller names.
     pub named: Option<ApprovalId>,
     /// Whether no approval helps for now.
@@ -183,8 +185,10 @@ pub struct AskedCall<'a> {
 /// How a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It was approved. An approval for once is used up now.
+    /// It was approved for as long as it is the same.
     Approved,
+    /// It was approved for once, by this approval, which is used up now.
+    ApprovedOnce(ApprovalId),
     /// It waits for a person under this identifier.
     Waiting(ApprovalId),
     /// A person denied it.

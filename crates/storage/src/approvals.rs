@@ -35,6 +35,11 @@ const ASK: &str = concat!(
     columns!(),
     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, $10, $11)"
 );
+const APPROVE_ROUND: &str = concat!(
+    "INSERT INTO approvals (",
+    columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 'once', $9, $10) ON CONFLICT DO NOTHING"
+);
 const USE_UP: &str = "DELETE FROM approvals WHERE user_id = $1 AND id = $2";
 const DROP_OLDEST: &str = "DELETE FROM approvals
     WHERE user_id = $1 AND decision IS NULL AND id NOT IN (
@@ -61,17 +66,25 @@ impl Database {
     pub async fn approval_standing(&self, asked: &AskedCall<'_>) -> Result<Standing, Error> {
         let (call, mut transaction) = (asked.call, self.write().await?);
         transaction.hold_connector(&call.user_id, call.connector_id).await?;
+        let is_named = |id| asked.named.is_none_or(|named| named == id);
+        let lasts = |end: Option<Timestamp>| end.is_none_or(|end| asked.now < end);
+        let round = match asked.round {
+            Some(round) if !asked.is_held => transaction.decided(round).await?,
+            _ => None,
+        };
+        if let Some((id, Some(Decision::Once), end)) = round
+            && is_named(id)
+            && lasts(end)
+        {
+            return transaction.admit_once(&call.user_id, id).await;
+        }
         let found = transaction.decided(call).await?;
-        let lasting =
-            found.filter(|(_, _, expires_at)| expires_at.is_none_or(|end| asked.now < end));
-        match lasting {
+        match found.filter(|(_, _, end)| lasts(*end)) {
             Some((id, _, _)) if asked.is_held => return Ok(Standing::Waiting(id)),
             Some((_, Some(Decision::Always), _)) => return Ok(Standing::Approved),
             Some((id, Some(Decision::Deny), _)) => return Ok(Standing::Denied(id)),
-            Some((id, Some(Decision::Once), _)) if asked.named.is_none_or(|named| named == id) => {
-                transaction.use_up(&call.user_id, id).await?;
-                transaction.commit().await?;
-                return Ok(Standing::Approved);
+            Some((id, Some(Decision::Once), _)) if is_named(id) => {
+                return transaction.admit_once(&call.user_id, id).await;
             }
             Some((id, _, _)) => return Ok(Standing::Waiting(id)),
             None => {}
@@ -95,6 +108,28 @@ impl Database {
             call.revision, call.tool.as_str(), call.arguments_hash.as_slice(),
             call.descriptor_hash.as_slice(), sealed, asked.arguments_size, asked.now.as_millis(),
             asked.expires_at.as_millis()
+        )?;
+        Ok(())
+    }
+
+    /// Lets the next round of a call go through that was admitted by the approval for once, until
+    /// `expires_at` and once as well. Nothing is done where there is such a one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn approve_round(
+        &self,
+        id: ApprovalId,
+        round: &ApprovedCall,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), Error> {
+        let user = round.user_id.as_str();
+        let sealed = self.seal(place(&id.to_string(), user), &"{}".into());
+        dispatch!(
+            execute self.writing(), APPROVE_ROUND, id.as_uuid(), round.connector_id.as_uuid(), user,
+            round.revision, round.tool.as_str(), round.arguments_hash.as_slice(),
+            round.descriptor_hash.as_slice(), sealed, now.as_millis(), expires_at.as_millis()
         )?;
         Ok(())
     }
@@ -199,6 +234,12 @@ impl Transaction {
         let name = RowName { table: "approvals", row: &key };
         let decision = name.parse_optional("decision", decision.as_deref())?;
         Ok(Some((id, decision, instant(expires_at))))
+    }
+
+    async fn admit_once(mut self, user: &UserId, id: ApprovalId) -> Result<Standing, Error> {
+        self.use_up(user, id).await?;
+        self.commit().await?;
+        Ok(Standing::ApprovedOnce(id))
     }
 
     async fn use_up(&mut self, user: &UserId, id: ApprovalId) -> Result<(), Error> {

@@ -30,9 +30,18 @@ pub(crate) async fn stand(
     call: &ApprovedCall,
     named: Option<ApprovalId>,
 ) -> Standing {
+    stand_in_round(bench, (call, None), named).await
+}
+
+async fn stand_in_round(
+    bench: &Bench,
+    (call, round): (&ApprovedCall, Option<&ApprovedCall>),
+    named: Option<ApprovalId>,
+) -> Standing {
     let now = bench.options.clock.now();
     let asked = AskedCall {
         call,
+        round,
         named,
         is_held: false,
         new_id: ApprovalId::new(now, &bench.random),
@@ -81,10 +90,34 @@ on_both! {
         decide(bench, first, Decision::Once).await;
         let other = ApprovalId::new(bench.options.clock.now(), &bench.random);
         assert_eq!(stand(bench, &call, Some(other)).await, Standing::Waiting(first));
-        assert_eq!(stand(bench, &call, Some(first)).await, Standing::Approved);
+        assert_eq!(stand(bench, &call, Some(first)).await, Standing::ApprovedOnce(first));
         let second = id(stand(bench, &call, Some(first)).await);
         assert_ne!(second, first);
         assert!(bench.database.approval(&ana(), first).await.unwrap().is_none(), "used up");
+    }
+
+    async fn a_round_of_an_approved_call_is_admitted_once_and_in_time(bench) {
+        let call = call(&bench.connector().await);
+        let round = ApprovedCall { arguments_hash: vec![3; 32], ..call.clone() };
+        let id = ApprovalId::new(bench.options.clock.now(), &bench.random);
+        let approve = async || {
+            let now = bench.options.clock.now();
+            bench.database.approve_round(id, &round, now, now.plus(WAIT)).await.unwrap();
+        };
+        approve().await;
+        approve().await;
+        assert_eq!(waiting(bench).await, 0, "nobody is asked");
+        let other = ApprovalId::new(bench.options.clock.now(), &bench.random);
+        let of_other = stand_in_round(bench, (&call, Some(&round)), Some(other)).await;
+        assert!(matches!(of_other, Standing::Waiting(_)), "{of_other:?}");
+        let admitted = stand_in_round(bench, (&call, Some(&round)), Some(id)).await;
+        assert_eq!(admitted, Standing::ApprovedOnce(id));
+        let again = stand_in_round(bench, (&call, Some(&round)), None).await;
+        assert!(matches!(again, Standing::Waiting(_)), "{again:?}");
+        approve().await;
+        bench.hand.advance(WAIT);
+        let late = stand_in_round(bench, (&call, Some(&round)), None).await;
+        assert!(matches!(late, Standing::Waiting(_)), "{late:?}");
     }
 
     async fn always_and_deny_hold_for_this_very_call(bench) {

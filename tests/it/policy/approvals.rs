@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-use keyway_tests::{api::Credentials, scene::NOTES};
-use serde_json::json;
+use keyway_tests::{
+    api::Credentials,
+    mcp_server::Eras,
+    scene::NOTES,
+    wire_client::{STATELESS, WireClient},
+};
+use serde_json::{Value, json};
 
 use super::{Stage, approval_id, change, decide};
 
@@ -47,6 +52,44 @@ async fn an_approval_is_named_in_the_meta_of_a_call_at_the_mcp_doors() {
         assert_ne!(again["result"]["structuredContent"]["approval_id"], id, "used up: {again}");
         assert_eq!(stage.calls(), 1);
     }
+}
+
+#[tokio::test]
+async fn who_approved_a_call_once_approved_all_of_its_rounds() {
+    let stage = Stage::new().await;
+    stage.mcp.script(|script| script.eras = Eras::Stateless);
+    stage.mode("ask", "ask").await;
+    let able = json!({"elicitation": {"form": {}}});
+    let client = WireClient::connect(&stage.api, "/mcp", STATELESS, able).await;
+    let answers = json!({"who": {"action": "accept", "content": {"name": "Ana"}}});
+    for over_rest in [true, false] {
+        let id = stage.ask("ask", json!({})).await;
+        decide(&stage.api, &id, "once").await.expect(200);
+        let call = async |round: Value| {
+            let mut call = json!({"name": "notes__ask", "arguments": {}});
+            if over_rest {
+                call["approval_id"] = json!(id);
+                call["request_state"] = round["requestState"].clone();
+                call["input_responses"] = round["inputResponses"].clone();
+                return stage.api.post("/api/v1/tools/call", call).await.json();
+            }
+            call["_meta"] = json!({"keyway/approval": id});
+            for (name, value) in round.as_object().into_iter().flatten() {
+                call[name] = value.clone();
+            }
+            client.result("tools/call", call).await
+        };
+        let asked = call(json!({})).await;
+        assert_eq!(asked["resultType"], "input_required", "{asked}");
+        let made_up = call(json!({"inputResponses": answers, "requestState": "mine"})).await;
+        assert!(made_up.to_string().contains("approval_needed"), "{made_up}");
+        let next = json!({"inputResponses": answers, "requestState": asked["requestState"]});
+        let done = call(next.clone()).await;
+        assert!(done["content"][0]["text"].as_str().unwrap_or_default().contains("Ana"), "{done}");
+        let again = call(next).await;
+        assert!(again.to_string().contains("approval_needed"), "{again}");
+    }
+    assert_eq!(stage.calls(), 4);
 }
 
 #[tokio::test]

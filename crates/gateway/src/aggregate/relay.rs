@@ -98,7 +98,9 @@ async fn put_once(
     ask: &Ask,
 ) -> Result<Box<RawValue>> {
     let admission = Admission::of_params(caller, &ask.params)?;
-    put(gateway, caller, relay, ask, &admission).await
+    let result = put(gateway, caller, relay, ask, &admission).await?;
+    admission.note_answer(gateway, &result).await;
+    Ok(result)
 }
 
 /// Puts the request to the connector's server.

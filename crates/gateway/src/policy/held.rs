@@ -9,7 +9,7 @@ use keyway_model::{
 };
 use serde_json::value::RawValue;
 
-use super::{Admission, canonical, descriptor};
+use super::{Admission, Approved, canonical, descriptor, rounds::round};
 use crate::{
     error::{Error, Result},
     gateway::Gateway,
@@ -65,7 +65,8 @@ async fn ask(
 ) -> Result<()> {
     let changed = seen.as_ref().is_some_and(SeenDescriptor::is_changed);
     let descriptor_hash = seen.map_or_else(Vec::new, |seen| seen.current.hash);
-    if !changed && admission.approved.get() == Some(&descriptor_hash) {
+    let approved = admission.approved.get();
+    if !changed && approved.is_some_and(|it| it.call.descriptor_hash == descriptor_hash) {
         return Ok(());
     }
     let cx = &gateway.cx;
@@ -78,8 +79,10 @@ async fn ask(
         arguments_hash: canonical::digest(arguments),
         descriptor_hash,
     };
+    let round = admission.state.as_deref().map(|state| round(&call, state));
     let asked = AskedCall {
         call: &call,
+        round: round.as_ref(),
         named: admission.named,
         is_held: changed,
         new_id: ApprovalId::new(now, &cx.random),
@@ -89,12 +92,14 @@ async fn ask(
         expires_at: now.plus(WAIT),
     };
     let standing = cx.database.approval_standing(&asked).await.map_err(UseCaseError::from)?;
+    // The first try decides; the others are of the same call.
+    let admit = |once| {
+        let _ = admission.approved.set(Approved { call, once });
+        Ok(())
+    };
     let (approval_id, denied) = match standing {
-        Standing::Approved => {
-            // The first try decides; the others are of the same call.
-            let _ = admission.approved.set(call.descriptor_hash);
-            return Ok(());
-        }
+        Standing::Approved => return admit(None),
+        Standing::ApprovedOnce(id) => return admit(Some(id)),
         Standing::Waiting(id) => (id, false),
         Standing::Denied(id) => (id, true),
     };

@@ -95,10 +95,15 @@ async fn send(
     if let Some(state) = &call.request_state {
         params.write("requestState", state).map_err(unwritable)?;
     }
-    let admission = Admission::new(caller, call.approval_id);
+    let admission = Admission::new(caller, call.approval_id).with_state_of(&params);
     let wanted = Wanted { method: "tools/call", params, name: Some(tool), admission: &admission };
     let nobody = gateway.nobody();
-    perform(gateway, caller, &call.connector, Gate::Call, &nobody, Task::Ask(&wanted)).await
+    let task = Task::Ask(&wanted);
+    let done = perform(gateway, caller, &call.connector, Gate::Call, &nobody, task).await?;
+    if let (Done::Answered(result), _) = &done {
+        admission.note_answer(gateway, result).await;
+    }
+    Ok(done)
 }
 
 /// Whether the last list of the connector's tools has this one.
