@@ -104,7 +104,8 @@ bench: page ## What Keyway costs beside a pass-through on the same stack, with t
 
 .PHONY: openapi
 openapi: ## Write openapi.json anew, and the page's API types from it
-	$(CARGO) run --quiet --bin keyway -- openapi > openapi.json
+	$(CARGO) run --quiet --bin keyway -- openapi > openapi.json.new
+	mv openapi.json.new openapi.json
 	npm --prefix web run generate
 
 .PHONY: lint

@@ -1,12 +1,20 @@
-//! The OpenAPI document, made of the very handlers that the router serves.
+//! The OpenAPI document. It is made of the very handlers that the router serves, and kept beside the code:
+//! what is kept is what is served, so that a server does not make it anew at each start.
 
-use axum::{Json, extract::State, response::IntoResponse};
+use axum::{
+    http::{HeaderValue, header},
+    response::IntoResponse,
+};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
 use crate::{router, routes::mcp};
+
+/// The document of this version, as `keyway openapi` writes it.
+const KEPT: &str = include_str!("../../../openapi.json");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The frame of the document; the paths come from the router.
 #[derive(OpenApi)]
@@ -27,7 +35,7 @@ use crate::{router, routes::mcp};
     modifiers(&Bearer),
     security(("bearer" = []), ())
 )]
-pub(crate) struct Frame;
+struct Frame;
 
 /// The bearer tokens that the door takes.
 struct Bearer;
@@ -43,15 +51,13 @@ impl Modify for Bearer {
     }
 }
 
-/// The document of this version.
+/// The document of this version, made of the code.
 pub fn document() -> utoipa::openapi::OpenApi {
-    with_distinct_operations(router::api().into_openapi())
+    with_distinct_operations(Frame::openapi().merge_from(router::Described::openapi()))
 }
 
 /// A handler of several methods gives its name to each; the method tells them apart.
-pub(crate) fn with_distinct_operations(
-    mut document: utoipa::openapi::OpenApi,
-) -> utoipa::openapi::OpenApi {
+fn with_distinct_operations(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     for (path, name) in [(mcp::PATH, "proxy"), (mcp::ALL, "aggregate")] {
         let Some(item) = document.paths.paths.get_mut(path) else { continue };
         let operations =
@@ -74,21 +80,37 @@ pub fn document_text() -> serde_json::Result<String> {
 }
 
 /// Serves the document.
-pub(crate) async fn serve(
-    State(document): State<std::sync::Arc<utoipa::openapi::OpenApi>>,
-) -> impl IntoResponse {
-    Json((*document).clone())
+pub(crate) async fn serve() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, JSON)], KEPT)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
 
     #[test]
-    fn the_document_beside_the_code_is_the_one_that_is_served() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi.json");
-        let kept = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(kept == document_text().unwrap(), "run `make openapi` and commit openapi.json");
+    fn the_document_that_is_served_is_what_the_code_describes() {
+        assert!(KEPT == document_text().unwrap(), "run `make openapi` and commit openapi.json");
+    }
+
+    #[test]
+    fn every_route_is_described_as_it_is_served() {
+        let document = serde_json::to_value(document()).unwrap();
+        let described: BTreeMap<_, BTreeSet<_>> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(path, methods)| {
+                (path.as_str(), methods.as_object().unwrap().keys().map(String::as_str).collect())
+            })
+            .collect();
+        let served: BTreeMap<_, BTreeSet<_>> = router::ROUTES
+            .iter()
+            .map(|(path, methods)| (*path, methods.iter().copied().collect()))
+            .collect();
+        assert_eq!(described, served);
     }
 
     #[test]
@@ -102,7 +124,7 @@ mod tests {
                 "{name} is not described"
             );
         }
-        let mut ids = std::collections::HashSet::new();
+        let mut ids = BTreeSet::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for operation in methods.as_object().unwrap().values() {
                 let id = operation["operationId"].as_str().unwrap();

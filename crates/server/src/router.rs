@@ -1,8 +1,11 @@
 //! Every route on one page, and what every request passes before it comes to one.
 
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, routing::get};
-use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::from_fn_with_state,
+    routing::{MethodRouter, get},
+};
 
 use crate::{
     assets,
@@ -15,42 +18,60 @@ use crate::{
     state::AppState,
 };
 
-/// The routes that the OpenAPI document describes.
-pub(crate) fn api() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(openapi::Frame::openapi())
-        .routes(routes!(connectors::list_connectors, connectors::create_connector))
-        .routes(routes!(probe::probe_url))
-        .routes(routes!(catalog::show_catalog))
-        .routes(routes!(
-            connectors::show_connector,
-            connectors::change_connector,
-            connectors::delete_connector
-        ))
-        .routes(routes!(tools::test_connector))
-        .routes(routes!(probe::diagnose_connector))
-        .routes(routes!(tools::list_connector_tools))
-        .routes(routes!(tools::change_tool))
-        .routes(routes!(approvals::list_approvals))
-        .routes(routes!(approvals::decide_approval))
-        .routes(routes!(sign_in::start_sign_in))
-        .routes(routes!(sign_in::sign_out))
-        .routes(routes!(sign_in::show_authorization_session))
-        .routes(routes!(tools::list_tools))
-        .routes(routes!(tools::call_tool))
-        .routes(routes!(activity::list_activity))
-        .routes(routes!(activity::stream_events))
-        .routes(routes!(users::erase_user))
-        .routes(routes!(sessions::open_session))
-        .routes(routes!(sessions::exchange_for_cookie))
-        .routes(routes!(mcp::aggregate))
-        .routes(routes!(
-            personal_tokens::list_personal_tokens,
-            personal_tokens::create_personal_token
-        ))
-        .routes(routes!(personal_tokens::revoke_personal_token))
-        .routes(routes!(mcp::proxy))
-        .routes(routes!(operations::healthz))
-        .routes(routes!(operations::readyz))
+/// Makes two things of one list: the router of these routes, and their description. The description is
+/// made only where it is asked for, since it is large: a server that starts needs the router alone.
+macro_rules! described {
+    ($($path:expr => $($($method:ident)|+: $module:ident::$handler:ident),+;)+) => {
+        /// The routes that the OpenAPI document describes.
+        fn api() -> Router<AppState> {
+            Router::new()
+                $(.route($path, MethodRouter::new()$($(.$method($module::$handler))+)+))+
+        }
+
+        /// What the handlers of these routes say of themselves.
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths($($($module::$handler),+),+))]
+        pub(crate) struct Described;
+
+        /// Each of these routes with its methods.
+        #[cfg(test)]
+        pub(crate) const ROUTES: &[(&str, &[&str])] =
+            &[$(($path, &[$($(stringify!($method)),+),+])),+];
+    };
+}
+
+described! {
+    "/api/v1/connectors" => get: connectors::list_connectors, post: connectors::create_connector;
+    "/api/v1/connectors/probe" => post: probe::probe_url;
+    "/api/v1/catalog" => get: catalog::show_catalog;
+    "/api/v1/connectors/{id}" =>
+        get: connectors::show_connector,
+        patch: connectors::change_connector,
+        delete: connectors::delete_connector;
+    "/api/v1/connectors/{id}/test" => post: tools::test_connector;
+    "/api/v1/connectors/{id}/diagnose" => post: probe::diagnose_connector;
+    "/api/v1/connectors/{id}/tools" => get: tools::list_connector_tools;
+    "/api/v1/connectors/{id}/tools/{tool}" => patch: tools::change_tool;
+    "/api/v1/approvals" => get: approvals::list_approvals;
+    "/api/v1/approvals/{approval_id}" => post: approvals::decide_approval;
+    "/api/v1/connectors/{id}/oauth/start" => post: sign_in::start_sign_in;
+    "/api/v1/connectors/{id}/oauth" => delete: sign_in::sign_out;
+    "/api/v1/authorization-sessions/{id}" => get: sign_in::show_authorization_session;
+    "/api/v1/tools" => get: tools::list_tools;
+    "/api/v1/tools/call" => post: tools::call_tool;
+    "/api/v1/activity" => get: activity::list_activity;
+    "/api/v1/events" => get: activity::stream_events;
+    "/api/v1/users/{user_id}" => delete: users::erase_user;
+    "/api/v1/sessions" => post: sessions::open_session;
+    "/api/v1/session-cookie" => post: sessions::exchange_for_cookie;
+    mcp::ALL => get | post | delete: mcp::aggregate;
+    "/api/v1/personal-tokens" =>
+        get: personal_tokens::list_personal_tokens,
+        post: personal_tokens::create_personal_token;
+    "/api/v1/personal-tokens/{id}" => delete: personal_tokens::revoke_personal_token;
+    mcp::PATH => get | post | delete: mcp::proxy;
+    "/healthz" => get: operations::healthz;
+    "/readyz" => get: operations::readyz;
 }
 
 /// The pages and documents that browsers and authorization servers open.
@@ -60,6 +81,7 @@ fn pages() -> Router<AppState> {
         .route("/assets/{*path}", get(assets::asset))
         .route("/keyway-connectors.js", get(assets::widget))
         .route("/api/docs", get(oauth_pages::api_reader))
+        .route("/api/openapi.json", get(openapi::serve))
         .route(
             "/oauth/launch/{ticket}",
             get(oauth_pages::launch).post(oauth_pages::launch_with_proof),
@@ -73,13 +95,8 @@ fn pages() -> Router<AppState> {
 
 /// The whole service.
 pub(crate) fn service(app: AppState) -> Router {
-    let (api, document) = api().split_for_parts();
-    let document = openapi::with_distinct_operations(document);
-    let served = get(openapi::serve).with_state(std::sync::Arc::new(document));
-    Router::new()
-        .merge(api)
+    api()
         .merge(pages())
-        .route("/api/openapi.json", served)
         .fallback(|| async { Problem::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             Problem::new(Code::MethodNotAllowed, "this address does not take this method")
