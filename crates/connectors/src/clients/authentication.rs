@@ -1,6 +1,8 @@
 //! How a client shows who it is: by its secret, or by an assertion that it signs with a key of its own
 //! or with Keyway's.
 
+use std::sync::{Arc, LazyLock};
+
 use keyway_model::ClientRegistration;
 use keyway_oauth::{
     assertion::{ClientAssertion, SigningKey},
@@ -11,14 +13,21 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 
-/// The keys that Keyway signs with as a client, one for each master key, the newest one first.
-#[derive(Clone, Default)]
-pub struct ClientKeys(Vec<SigningKey>);
+/// The keys that Keyway signs with as a client, one for each master key, the newest one first. They are made at
+/// their first use, since many servers never sign.
+#[derive(Clone)]
+pub struct ClientKeys(Arc<LazyLock<Vec<SigningKey>, Making>>);
+
+type Making = Box<dyn FnOnce() -> Vec<SigningKey> + Send>;
 
 impl ClientKeys {
     /// The keys of these secret bytes, which are the same in every replica and after every start.
-    pub fn from_secret_bytes(keys: impl IntoIterator<Item = [u8; 32]>) -> Self {
-        Self(keys.into_iter().filter_map(SigningKey::from_secret_bytes).collect())
+    pub fn from_secret_bytes<Keys>(keys: Keys) -> Self
+    where
+        Keys: IntoIterator<Item = [u8; 32]> + Send + 'static,
+    {
+        let make = || keys.into_iter().filter_map(SigningKey::from_secret_bytes).collect();
+        Self(Arc::new(LazyLock::new(Box::new(make))))
     }
 
     /// The key that signs. It is the oldest one: servers that keep or were handed an earlier key set, and
