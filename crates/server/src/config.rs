@@ -15,6 +15,7 @@ use keyway_connectors::{
 use keyway_storage::KeyRing;
 use secrecy::SecretString;
 use thiserror::Error;
+use tracing_subscriber::filter::Targets;
 use url::Url;
 
 pub use origin::Origin;
@@ -50,8 +51,8 @@ pub struct Config {
     pub streams_per_user: usize,
     /// What is known of servers beforehand: Keyway's own catalog, and the operator's laid over it.
     pub catalog: Arc<Catalog>,
-    /// What is logged, in the syntax of tracing's filter.
-    pub log: String,
+    /// What is logged.
+    pub log: Targets,
     /// Where traces are collected, if they are.
     pub traces: Option<TraceSettings>,
 }

@@ -12,11 +12,19 @@ use keyway_model::Random;
 use metrics::{counter, describe_counter, describe_gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, fmt::format::FmtSpan, layer::SubscriberExt as _, registry,
+    Layer, Registry,
+    filter::{ParseError, Targets},
+    fmt::format::FmtSpan,
+    layer::SubscriberExt as _,
+    registry,
     util::SubscriberInitExt as _,
 };
 
 use crate::traces::SpanLayer;
+
+/// What the log does not take unless it is asked to.
+const QUIET: [&str; 6] =
+    ["hyper=warn", "hyper_util=warn", "rustls=warn", "sqlx=warn", "h2=warn", "keyway_trace=off"];
 
 /// The id of one request, in its answer, its problem document and its log lines.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +52,8 @@ impl fmt::Display for RequestId {
 }
 
 /// Sends log lines to stderr: for people on a terminal, as JSON elsewhere. `filter` is what `KEYWAY_LOG`
-/// says. The HTTP libraries are held at `warn` unless it names them, since their lines show addresses. Spans
-/// go to `spans` alone; where there is none nobody wants them, which is what makes them cost nothing.
-pub(crate) fn log_to_stderr(filter: &str, spans: Option<SpanLayer>) {
-    let filter = log_filter(filter);
+/// says. Spans go to `spans` alone; where there is none nobody wants them, which is what makes them cost nothing.
+pub(crate) fn log_to_stderr(filter: Targets, spans: Option<SpanLayer>) {
     let installed = match spans {
         None => registry().with(lines()).with(filter).try_init(),
         Some(spans) => registry().with(vec![lines().with_filter(filter).boxed(), spans]).try_init(),
@@ -57,9 +63,14 @@ pub(crate) fn log_to_stderr(filter: &str, spans: Option<SpanLayer>) {
     }
 }
 
-fn log_filter(wanted: &str) -> EnvFilter {
-    let quiet = "hyper=warn,hyper_util=warn,rustls=warn,sqlx=warn,h2=warn,keyway_trace=off";
-    EnvFilter::try_new(format!("{quiet},{wanted}")).unwrap_or_default()
+/// What the log takes: a level, and others for the targets that `wanted` names. The HTTP libraries are held at
+/// `warn` unless it names them, since their lines show addresses.
+///
+/// # Errors
+/// Where `wanted` is neither a level nor a list of `target=level`.
+pub(crate) fn log_filter(wanted: &str) -> Result<Targets, ParseError> {
+    let wanted = wanted.split(',').map(str::trim).filter(|part| !part.is_empty());
+    QUIET.into_iter().chain(wanted).collect::<Vec<_>>().join(",").parse()
 }
 
 fn lines() -> Box<dyn Layer<Registry> + Send + Sync> {
@@ -134,14 +145,29 @@ fn describe() {
 #[cfg(test)]
 mod tests {
     use keyway_connectors::trace::TARGET;
+    use tracing::Level;
 
     use super::*;
 
+    fn log(wanted: &str) -> impl tracing::Subscriber {
+        registry().with(log_filter(wanted).unwrap())
+    }
+
     #[test]
     fn the_log_wants_no_span_that_is_for_export() {
-        tracing::subscriber::with_default(registry().with(log_filter("trace")), || {
+        tracing::subscriber::with_default(log("trace"), || {
             assert!(tracing::info_span!(target: TARGET, "request").is_disabled());
             assert!(!tracing::info_span!("another").is_disabled());
+        });
+    }
+
+    #[test]
+    fn a_target_that_is_named_has_a_level_of_its_own() {
+        tracing::subscriber::with_default(log("info, keyway_server=debug,h2=debug,"), || {
+            assert!(tracing::enabled!(target: "keyway_server::jobs", Level::DEBUG));
+            assert!(tracing::enabled!(target: "h2::proto", Level::DEBUG));
+            assert!(!tracing::enabled!(target: "keyway_gateway", Level::DEBUG));
+            assert!(!tracing::enabled!(target: "hyper_util::client", Level::INFO));
         });
     }
 }

@@ -16,7 +16,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let collected = config.traces.as_ref();
     let collected = collected.map(|settings| traces::collect(settings, seams.random.clone()));
     let (layer, ended) = collected.unzip();
-    telemetry::log_to_stderr(&config.log, layer);
+    telemetry::log_to_stderr(config.log.clone(), layer);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut running = app::start(config, seams).await?;

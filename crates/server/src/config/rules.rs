@@ -5,13 +5,14 @@ use std::{net::SocketAddr, path::PathBuf};
 use keyway_connectors::{context::RegistrationMode, egress::InvalidRule, upstream::Elicitation};
 use keyway_storage::KeyRing;
 use secrecy::{ExposeSecret, SecretString};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use url::Url;
 
 use super::{
     Auth, Config, JwtKeys, JwtSettings, MasterKeys, Origin, TraceSettings, catalog, reader::Reader,
     settings as s,
 };
+use crate::telemetry;
 
 /// The shortest shared secret, in bytes: the output length of HS256's hash (RFC 7518 §3.2).
 const SHORTEST_JWT_SECRET: usize = 32;
@@ -113,8 +114,8 @@ fn count(text: &str) -> Result<usize, String> {
     }
 }
 
-fn log_filter(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| {
+fn log_filter(text: &str) -> Result<Targets, String> {
+    telemetry::log_filter(text).map_err(|error| {
         format!("write a level or a filter such as info,keyway_server=debug ({error})")
     })
 }
