@@ -63,7 +63,7 @@ enum Command {
 /// Where it could not be; the message says what to do.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve => serve::run(configuration()?).await?,
+        Command::Serve => Box::pin(serve::run(configuration()?)).await?,
         Command::Migrate => {
             database(&configuration()?).await?;
             say("the database is up to date and its keys are the right ones")?;

@@ -54,7 +54,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::List { user } => list(&user.id).await?,
         Command::Export { user, with_secrets } => export::run(user.id, with_secrets).await?,
-        Command::Import { user, file } => return import::run(user.id, &file).await,
+        Command::Import { user, file } => return Box::pin(import::run(user.id, &file)).await,
     }
     Ok(ExitCode::SUCCESS)
 }
