@@ -18,7 +18,14 @@ impl Database {
     /// fails.
     pub async fn migrate(&self) -> Result<(), Error> {
         let done = match self.pools() {
-            Arms::Sqlite(pools) => run(&SQLITE, pools.writer.acquire().await?).await,
+            Arms::Sqlite(pools) => {
+                let done = run(&SQLITE, pools.writer.acquire().await?).await;
+                if done.is_ok() {
+                    // The pages of new tables would stay in the writer's cache.
+                    sqlx::raw_sql("PRAGMA shrink_memory").execute(&pools.writer).await?;
+                }
+                done
+            }
             Arms::Postgres(pool) => run(&POSTGRES, pool.acquire().await?).await,
         };
         done.map_err(|error| match error {

@@ -35,7 +35,7 @@ const SQLITE_READERS: u32 = 4;
 /// Connections to PostgreSQL, besides the one that listens.
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How many changes a subscriber may lag behind.
-const CHANGES_KEPT: usize = 1024;
+const CHANGES_KEPT: usize = 256;
 
 /// What a database is opened with.
 #[derive(Clone)]
