@@ -5,7 +5,7 @@ mod oauth;
 
 use keyway_model::{
     Action, AuthType, Caller, Connector, ConnectorId, ConnectorKey, ConnectorState, GrantType,
-    Health, HealthStatus, OAuthSettings, Slug, ToolModes,
+    Health, HealthStatus, OAuthSettings, Slug, Timestamp, ToolModes,
 };
 use keyway_storage::GrantFacts;
 use secrecy::SecretString;
@@ -114,6 +114,16 @@ pub struct ConnectorView {
 /// [`Error::UrlInvalid`], [`Error::EgressRefused`], [`Error::HeaderInvalid`],
 /// [`Error::InvalidRequest`], [`Error::Conflict`] for a slug that is taken.
 pub async fn create(cx: &Context, caller: &Caller, new: NewConnector) -> Result<ConnectorView> {
+    create_at(cx, caller, new, cx.clock.now()).await
+}
+
+/// [`create`] with the instant at which it was made: by these connectors are listed.
+pub(crate) async fn create_at(
+    cx: &Context,
+    caller: &Caller,
+    new: NewConnector,
+    made_at: Timestamp,
+) -> Result<ConnectorView> {
     if caller.connectors.is_some() {
         let text = "this session is limited to chosen connectors and cannot add one";
         return Err(Error::InvalidRequest(text.into()));
@@ -130,7 +140,8 @@ pub async fn create(cx: &Context, caller: &Caller, new: NewConnector) -> Result<
         None => guess_auth_type(cx, &new.url, pinned.as_deref()).await?,
     };
     validate::headers(&new.headers, auth_type)?;
-    let connector = row(cx, caller, &new, &url, auth_type, oauth)?;
+    let id = ConnectorId::new(made_at, &cx.random);
+    let connector = row((id, made_at), caller, &new, &url, auth_type, oauth)?;
     let secret = new.oauth.as_ref().and_then(|oauth| oauth.client_secret.as_ref());
     let connector = insert(cx, connector, &new, secret).await?;
     let created = audit::activity_of(cx, caller, Action::ConnectorCreated, "ok");
@@ -148,21 +159,20 @@ async fn guess_auth_type(cx: &Context, url: &str, pinned: Option<&str>) -> Resul
 }
 
 fn row(
-    cx: &Context,
+    (id, made_at): (ConnectorId, Timestamp),
     caller: &Caller,
     new: &NewConnector,
     url: &Url,
     auth_type: AuthType,
     oauth: OAuthSettings,
 ) -> Result<Connector> {
-    let now = cx.clock.now();
     let name = match &new.name {
         Some(name) => validate::name(name)?,
         None => validate::name_of(url),
     };
     let pinned = new.pinned_protocol_version.as_deref().map(validate::protocol_version);
     Ok(Connector {
-        id: ConnectorId::new(now, &cx.random),
+        id,
         user_id: caller.user.clone(),
         slug: match &new.slug {
             Some(slug) => parse_slug(slug)?,
@@ -184,8 +194,8 @@ fn row(
         read_only: new.read_only,
         tool_modes: ToolModes::default(),
         revision: 1,
-        created_at: now,
-        updated_at: now,
+        created_at: made_at,
+        updated_at: made_at,
     })
 }
 

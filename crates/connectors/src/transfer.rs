@@ -1,7 +1,11 @@
 //! A user's connectors as a file, and back: to another Keyway, to and from MCP clients. Tokens stay where
 //! they are; whoever imports a connector signs in again.
 
-use keyway_model::{AuthType, Caller, Connector, ConnectorKey, GrantSecret, OAuthSettings, Slug};
+use std::time::Duration;
+
+use keyway_model::{
+    AuthType, Caller, Connector, ConnectorKey, GrantSecret, OAuthSettings, Slug, Timestamp,
+};
 use keyway_storage::StoredCredential;
 use secrecy::SecretString;
 
@@ -123,11 +127,16 @@ fn settings(settings: OAuthSettings, secrets: NewOAuth) -> NewOAuth {
     }
 }
 
+/// The distance of instants that can be told apart.
+const A_MOMENT: Duration = Duration::from_millis(1);
+
 /// An import under way. What the user had before it stays as it is.
 pub struct Import<'a> {
     cx: &'a Context,
     caller: &'a Caller,
     before: Vec<Connector>,
+    /// The next one is made after this, since connectors are listed by when they were made.
+    last_made_at: Timestamp,
 }
 
 /// What became of one server of the file.
@@ -152,7 +161,7 @@ impl<'a> Import<'a> {
     /// [`Error::Storage`].
     pub async fn begin(cx: &'a Context, caller: &'a Caller) -> Result<Self> {
         let before = cx.database.connectors_of(&caller.user).await?;
-        Ok(Self { cx, caller, before })
+        Ok(Self { cx, caller, before, last_made_at: Timestamp::from_millis(0) })
     }
 
     /// Makes a connector of one server, by the rules of [`registry::create`], unless the user had one of
@@ -161,7 +170,7 @@ impl<'a> Import<'a> {
     ///
     /// # Errors
     /// [`Error::Storage`] and [`Error::Internal`]; everything else is an [`Outcome`].
-    pub async fn take(&self, entry: Entry) -> Result<Outcome> {
+    pub async fn take(&mut self, entry: Entry) -> Result<Outcome> {
         let Server { connector: new, to_enter } = match entry.server {
             Ok(server) => server,
             Err(why) => return Ok(Outcome::Refused(why)),
@@ -169,7 +178,8 @@ impl<'a> Import<'a> {
         if let Some(why) = self.known(&new, &entry.name) {
             return Ok(Outcome::Skipped(why));
         }
-        match registry::create(self.cx, self.caller, new).await {
+        self.last_made_at = self.cx.clock.now().max(self.last_made_at.plus(A_MOMENT));
+        match registry::create_at(self.cx, self.caller, new, self.last_made_at).await {
             Ok(made) => Ok(Outcome::Made { connector: Box::new(made.connector), to_enter }),
             Err(error @ (Error::Storage(_) | Error::Internal(_))) => Err(error),
             Err(error) => Ok(Outcome::Refused(error.to_string())),

@@ -25,12 +25,12 @@ pub(super) async fn run(user: UserId, file: &Path) -> anyhow::Result<ExitCode> {
     );
     let entries = mcp_json::read(&text(file)?)?;
     let (cx, caller) = (app::context_beside(&config, &Seams::system()).await?, operator_for(user));
-    let ended = take(&Import::begin(&cx, &caller).await?, entries).await;
+    let ended = take(Import::begin(&cx, &caller).await?, entries).await;
     audit::flush(&cx).await?;
     ended
 }
 
-async fn take(import: &Import<'_>, entries: Vec<Entry>) -> anyhow::Result<ExitCode> {
+async fn take(mut import: Import<'_>, entries: Vec<Entry>) -> anyhow::Result<ExitCode> {
     let mut ended = ExitCode::SUCCESS;
     for entry in entries {
         let name = entry.name.clone();
