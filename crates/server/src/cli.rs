@@ -8,6 +8,8 @@ mod serve;
 mod service_keys;
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, Write as _},
     process::ExitCode,
 };
@@ -57,6 +59,23 @@ enum Command {
     },
 }
 
+impl Arguments {
+    /// What was written on the command line; where it is nothing but `keyway serve`, without the parser of all
+    /// commands, which a server would carry in memory for as long as it runs. Leaves the process where it
+    /// cannot be understood.
+    pub fn of_command_line() -> Self {
+        if is_serve(env::args_os().skip(1)) {
+            Self { command: Command::Serve }
+        } else {
+            Self::parse()
+        }
+    }
+}
+
+fn is_serve(mut words: impl Iterator<Item = OsString>) -> bool {
+    words.next().is_some_and(|word| word == "serve") && words.next().is_none()
+}
+
 /// Carries a command out.
 ///
 /// # Errors
@@ -96,4 +115,20 @@ async fn database(config: &Config) -> anyhow::Result<Database> {
 fn say(line: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).context("the output could not be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_serve_alone_does_without_the_parser() {
+        let is = |words: &[&str]| is_serve(words.iter().map(OsString::from));
+        assert!(is(&["serve"]));
+        for others in [&[][..], &["serve", "--help"], &["--version"], &["migrate"]] {
+            assert!(!is(others), "{others:?}");
+        }
+        let parsed = Arguments::try_parse_from(["keyway", "serve"]).unwrap();
+        assert!(matches!(parsed.command, Command::Serve), "the parser knows it as well");
+    }
 }

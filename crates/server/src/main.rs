@@ -5,13 +5,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser as _;
 use keyway_server::cli::{self, Arguments};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    cli::run(arguments).await.unwrap_or_else(|error| {
+    cli::run(Arguments::of_command_line()).await.unwrap_or_else(|error| {
         // The reader of the message may be gone; the exit code still tells.
         let _ = writeln!(io::stderr(), "keyway: {error:#}");
         ExitCode::FAILURE
