@@ -128,8 +128,10 @@ impl Results {
         let of = |figure: fn(&Memory) -> f64| -> Compute<'_> {
             Box::new(move |keyway| Spread::of(keyway.memory.as_ref().map(figure)))
         };
+        let with_connectors = of(|memory| memory.with_connectors / 1024.0);
         vec![
             self.goal("idle process, MiB resident", 15.0, 1, of(|memory| memory.idle / 1024.0)),
+            self.goal("the same with its connectors made, MiB", None, 1, with_connectors),
             self.goal("idle client connection, KiB", 16.0, 1, of(|memory| memory.per_connection)),
             self.goal(
                 "extra for an answer of 64 MiB, KiB",

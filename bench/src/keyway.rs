@@ -89,7 +89,8 @@ impl Plan {
     /// # Errors
     /// Where it does not start, or refuses a connector.
     pub(crate) async fn start(&self) -> anyhow::Result<Target> {
-        let target = self.start_again().await?;
+        let mut target = self.start_again().await?;
+        target.rest().await?;
         for (headers, user) in target.callers.iter().zip(self.users()) {
             create_connector(target.address, headers, self.connector(user.as_deref())).await?;
         }
@@ -114,6 +115,7 @@ impl Plan {
             callers: self.users().map(|user| caller(user.as_deref())).collect::<Result<_, _>>()?,
             process: Some(process),
             metrics: Some(address(&ready, "metrics")?),
+            idle: None,
         })
     }
 

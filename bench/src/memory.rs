@@ -8,8 +8,10 @@ const HELD: u16 = 400;
 /// Figures in KiB.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
-    /// Resident, after the start and before any call.
+    /// Resident after the start, before anything was asked of it.
     pub(crate) idle: f64,
+    /// Resident with its connectors, before any call.
+    pub(crate) with_connectors: f64,
     /// More than before, at the most, while a 64 MiB answer passes.
     pub(crate) large_answer: f64,
     /// More than before, for each connection that was used once and idles.
@@ -22,7 +24,8 @@ pub(crate) struct Memory {
 /// Where a call fails, or `/proc` cannot be read.
 pub(crate) async fn measure(target: &Target) -> anyhow::Result<Option<Memory>> {
     let Some(process) = &target.process else { return Ok(None) };
-    let idle = process.resident()?;
+    let with_connectors = process.resident()?;
+    let idle = target.idle.unwrap_or(with_connectors);
     target.warm_up().await?;
 
     let mut connection = Connection::open(target, 0).await?;
@@ -37,5 +40,5 @@ pub(crate) async fn measure(target: &Target) -> anyhow::Result<Option<Memory>> {
     let held = Loop::open(target, usize::from(HELD)).await?;
     let per_connection = ((process.resident()? - before) / f64::from(HELD)).max(0.0);
     drop(held);
-    Ok(Some(Memory { idle, large_answer, per_connection }))
+    Ok(Some(Memory { idle, with_connectors, large_answer, per_connection }))
 }

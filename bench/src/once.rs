@@ -95,6 +95,7 @@ async fn storm(plan: &Plan, target: &Target) -> anyhow::Result<Row> {
         callers: vec![headers],
         process: None,
         metrics: None,
+        idle: None,
     };
     Connection::open(&target, 0).await?.call(0).await?;
     let storm = Loop::connect(&target, STORM).await?;

@@ -22,6 +22,8 @@ pub(crate) struct Target {
     pub(crate) process: Option<Process>,
     /// Where it tells its counters.
     pub(crate) metrics: Option<SocketAddr>,
+    /// Resident before it was asked anything, in KiB, if that was looked at.
+    pub(crate) idle: Option<f64>,
 }
 
 impl Target {
@@ -36,7 +38,18 @@ impl Target {
             callers: vec![headers],
             process,
             metrics: None,
+            idle: None,
         }
+    }
+
+    /// Lets it come to rest after its start, and looks at its memory.
+    ///
+    /// # Errors
+    /// Where `/proc` cannot be read.
+    pub(crate) async fn rest(&mut self) -> anyhow::Result<()> {
+        tokio::time::sleep(SETTLING).await;
+        self.idle = self.process.as_ref().map(Process::resident).transpose()?;
+        Ok(())
     }
 
     /// Its counter now, the sum over all labels that `with` is among; `None` where it has no counters.
