@@ -1,12 +1,8 @@
 //! A JSON object of headers, in the order in which it was written.
 
-use std::{fmt, marker::PhantomData};
-
+use keyway_connectors::upstream::Members;
 use secrecy::SecretString;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
+use serde::{Deserialize, Deserializer};
 
 /// Header values to set; they are never sent back.
 #[derive(Default)]
@@ -18,33 +14,15 @@ pub(crate) struct HeaderChanges(pub(crate) Vec<(String, Option<SecretString>)>);
 
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let pairs = deserializer.deserialize_map(Pairs::<String>(PhantomData))?;
+        let Members(pairs) = Members::<String>::deserialize(deserializer)?;
         Ok(Self(pairs.into_iter().map(|(name, value)| (name, value.into())).collect()))
     }
 }
 
 impl<'de> Deserialize<'de> for HeaderChanges {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let pairs = deserializer.deserialize_map(Pairs::<Option<String>>(PhantomData))?;
+        let Members(pairs) = Members::<Option<String>>::deserialize(deserializer)?;
         Ok(Self(pairs.into_iter().map(|(name, value)| (name, value.map(Into::into))).collect()))
-    }
-}
-
-struct Pairs<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Pairs<T> {
-    type Value = Vec<(String, T)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of header names and values")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut pairs = Vec::new();
-        while let Some(pair) = map.next_entry()? {
-            pairs.push(pair);
-        }
-        Ok(pairs)
     }
 }
 
