@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use keyway_oauth::http::SendError;
 
-use super::client::classify;
+use super::{exchange::Streamed, failure::no_answer};
 
 /// A streamed response body: a server's, changed on its way or not, or one of Keyway's own.
 #[derive(Debug)]
@@ -19,7 +19,8 @@ pub struct Body(Source);
 
 #[derive(Debug)]
 enum Source {
-    Server(Incoming),
+    Server(Streamed),
+    Shared(Incoming),
     Own(Full<Bytes>),
     Changed(UnsyncBoxBody<Bytes, hyper::Error>),
 }
@@ -34,9 +35,15 @@ impl Body {
     }
 }
 
+impl From<Streamed> for Body {
+    fn from(body: Streamed) -> Self {
+        Self(Source::Server(body))
+    }
+}
+
 impl From<Incoming> for Body {
     fn from(body: Incoming) -> Self {
-        Self(Source::Server(body))
+        Self(Source::Shared(body))
     }
 }
 
@@ -55,7 +62,8 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut self.get_mut().0 {
-            Source::Server(body) => Pin::new(body).poll_frame(cx),
+            Source::Server(body) => body.poll_frame(cx),
+            Source::Shared(body) => Pin::new(body).poll_frame(cx),
             Source::Changed(body) => Pin::new(body).poll_frame(cx),
             Source::Own(body) => {
                 Pin::new(body).poll_frame(cx).map_err(|infallible| match infallible {})
@@ -66,6 +74,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Source::Server(body) => body.is_end_stream(),
+            Source::Shared(body) => body.is_end_stream(),
             Source::Own(body) => body.is_end_stream(),
             Source::Changed(body) => body.is_end_stream(),
         }
@@ -74,6 +83,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Source::Server(body) => body.size_hint(),
+            Source::Shared(body) => body.size_hint(),
             Source::Own(body) => body.size_hint(),
             Source::Changed(body) => body.size_hint(),
         }
@@ -84,7 +94,7 @@ impl http_body::Body for Body {
 pub async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, SendError> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(chunk) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
+        let Ok(chunk) = frame.map_err(|error| no_answer(&error))?.into_data() else { continue };
         if whole.len() + chunk.len() > limit {
             return Err(SendError::TooLarge(limit));
         }

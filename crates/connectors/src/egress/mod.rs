@@ -5,10 +5,15 @@ mod address;
 mod admission;
 mod body;
 mod client;
+mod exchange;
+mod failure;
+mod http1;
+mod pool;
 mod prompt;
 mod resolver;
 mod rule;
 mod tls_faults;
+mod wakes;
 
 use std::{
     net::SocketAddr,
@@ -28,6 +33,7 @@ pub(crate) use self::admission::is_loopback_host;
 use self::{
     admission::Admission,
     client::Client,
+    pool::Route,
     resolver::{Class, GuardedResolver},
 };
 pub use self::{
@@ -111,14 +117,13 @@ impl Egress {
     pub async fn send_to(
         &self,
         target: &Target,
-        mut request: Request<Bytes>,
+        request: Request<Bytes>,
     ) -> Result<Response<Body>, SendError> {
         if target.may_lead_home {
             Box::pin(self.refuse_own_listener_by_name(target.host())).await?;
         }
-        *request.uri_mut() = target.uri.clone();
         let span = trace::outgoing_request(target, &request);
-        let answer = self.client(target.class).send(request).await;
+        let answer = self.client(target.class).send(&target.route, request).await;
         trace::note_answer(&span, &answer);
         answer
     }
@@ -164,8 +169,10 @@ impl Egress {
         request: Request<Bytes>,
         limits: Limits,
     ) -> Result<Response<Bytes>, SendError> {
+        let operator = &self.0.operator;
+        let route = operator.route(request.uri().clone()).ok_or(NOT_ABSOLUTE).map_err(blocked)?;
         let exchange = async {
-            let (parts, body) = self.0.operator.send(request).await?.into_parts();
+            let (parts, body) = operator.send(&route, request).await?.into_parts();
             let body = read_body(body, limits.body).await?;
             Ok(Response::from_parts(parts, body))
         };
@@ -176,7 +183,7 @@ impl Egress {
 /// A URL that may be called, made ready to be called again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    uri: Uri,
+    route: Route,
     class: Class,
     /// Whether it has a name that the operator's rules admit, and that may lead back to Keyway's own
     /// listener.
@@ -195,17 +202,17 @@ impl Target {
 
     /// The same as text.
     pub fn text(&self) -> String {
-        self.uri.to_string()
+        self.route.uri.to_string()
     }
 
     /// The host, as it is called.
     pub(crate) fn host(&self) -> &str {
-        self.uri.host().unwrap_or_default()
+        self.route.uri.host().unwrap_or_default()
     }
 
     /// The port, where it is not the scheme's own.
     pub(crate) fn port(&self) -> Option<u16> {
-        self.uri.port_u16()
+        self.route.uri.port_u16()
     }
 }
 
@@ -259,7 +266,8 @@ impl EgressClient {
         let own_port = || admission.is_own_port(url.port_or_known_default().unwrap_or(0));
         let is_named = matches!(url.host(), Some(url::Host::Domain(_)));
         let may_lead_home = is_named && class == Class::Allowed && own_port();
-        Ok(Target { uri: uri(url)?, class, may_lead_home })
+        let route = self.egress.client(class).route(uri(url)?).ok_or(NOT_ABSOLUTE)?;
+        Ok(Target { route, class, may_lead_home })
     }
 }
 
@@ -277,6 +285,8 @@ impl HttpClient for EgressClient {
         tokio::time::timeout(limits.time, Box::pin(exchange)).await.map_err(|_| timed_out())?
     }
 }
+
+const NOT_ABSOLUTE: Refusal = Refusal::Url("the text is not an absolute URL");
 
 /// The URL as the HTTP library takes it.
 fn uri(url: &Url) -> Result<Uri, Refusal> {

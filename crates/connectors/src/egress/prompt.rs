@@ -49,15 +49,15 @@ impl Service<Uri> for PromptConnector {
 /// Whether a connection has carried an event stream. Only then is an acknowledgement a packet of its own:
 /// that of a plain answer goes with the next request.
 #[derive(Clone, Default)]
-struct Streams(Arc<AtomicBool>);
+pub(super) struct Streams(Arc<AtomicBool>);
 
-/// Notes on the answer's connection that it carries an event stream.
-pub(super) fn note_stream<B>(answer: &Response<B>) {
-    let kind = answer.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    if kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
-        && let Some(Streams(streams)) = answer.extensions().get()
-    {
-        streams.store(true, Ordering::Relaxed);
+impl Streams {
+    /// Notes that the connection carries an event stream, where this answer is one.
+    pub(super) fn note<B>(&self, answer: &Response<B>) {
+        let kind = answer.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if kind.is_some_and(|kind| kind.starts_with(b"text/event-stream")) {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 
