@@ -19,6 +19,7 @@ mod gateway_answers;
 mod gateway_requests;
 mod hostile;
 mod hostile_answers;
+mod http2;
 mod launch;
 mod listener;
 mod machine_grants;

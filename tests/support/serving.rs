@@ -3,8 +3,11 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, body::Body, extract::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Notify,
@@ -98,7 +101,8 @@ async fn serve_connection(stream: TcpStream, router: Router) {
         request.extensions_mut().insert(connection.clone());
         router.clone().oneshot(request)
     });
-    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let http = auto::Builder::new(TokioExecutor::new());
+    let serving = http.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         _ = serving => {}
         () = cut.notified() => {}

@@ -1,6 +1,11 @@
 //! TLS in front of a scripted server, with certificates that are good or bad in one way.
 
-use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
@@ -73,26 +78,54 @@ impl Authority {
 pub struct TlsServer {
     port: u16,
     accepting: AbortHandle,
+    connections: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
 impl TlsServer {
     /// Hands on what it decrypts to the plain server at this address.
     pub async fn in_front_of(plain: &str, authority: &Authority, kind: Certified) -> Self {
+        Self::start(plain, authority, kind, &[]).await
+    }
+
+    /// The same, well certified, and chooses HTTP/2 (RFC 9113 §3.2) where it is offered.
+    pub async fn with_http2(plain: &str, authority: &Authority) -> Self {
+        Self::start(plain, authority, Certified::Well, &[b"h2"]).await
+    }
+
+    async fn start(plain: &str, authority: &Authority, kind: Certified, alpn: &[&[u8]]) -> Self {
         let plain = Url::parse(plain).expect("an address");
         let plain = plain.socket_addrs(|| None).expect("loopback")[0];
         let key = KeyPair::generate().expect("there is randomness");
         let chain = vec![authority.certificate(kind, &key).der().clone()];
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a private key");
         let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
-        let acceptor = TlsAcceptor::from(Arc::new(config.expect("the key fits its certificate")));
+        let mut config = config.expect("the key fits its certificate");
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
         let port = listener.local_addr().expect("a bound port has an address").port();
+        let connections = Arc::<Mutex<Vec<AbortHandle>>>::default();
+        let accepted = connections.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(hand_on(acceptor.clone(), stream, plain));
+                let connection = tokio::spawn(hand_on(acceptor.clone(), stream, plain));
+                let mut accepted = accepted.lock().unwrap_or_else(PoisonError::into_inner);
+                accepted.push(connection.abort_handle());
             }
         });
-        Self { port, accepting: accepting.abort_handle() }
+        Self { port, accepting: accepting.abort_handle(), connections }
+    }
+
+    /// How many connections there have been.
+    pub fn connections(&self) -> usize {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Ends all connections.
+    pub fn hang_up(&self) {
+        for connection in &*self.connections.lock().unwrap_or_else(PoisonError::into_inner) {
+            connection.abort();
+        }
     }
 
     /// The address of its MCP endpoint.
