@@ -32,7 +32,7 @@ pub(super) async fn send(
     let mut driven = Some(http1);
     let answer =
         future::poll_fn(|cx| drive(&mut driven, cx, |cx| answer.as_mut().poll(cx))).await?;
-    if let Some(http1) = &driven {
+    if let Some(http1) = &mut driven {
         http1.note(&answer);
     }
     Ok(answer.map(|body| {

@@ -5,10 +5,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::{
     body::Incoming,
@@ -27,6 +28,12 @@ use super::{
 /// What is read ahead of a body's reader, in bytes; also the longest head of an answer.
 const READ_AHEAD: usize = 64 * 1024;
 
+/// What a server says of its patience with idle connections (RFC 2068 §19.7.1.1); its parameter `timeout`
+/// is of draft-thomson-hybi-http-timeout §2 and what Node.js sends.
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+/// How long before its time a connection is given up.
+const MARGIN: Duration = Duration::from_secs(1);
+
 /// A connection to a server, whatever is spoken over it.
 pub(super) type Io = MaybeHttpsStream<PromptStream>;
 
@@ -35,6 +42,8 @@ pub(super) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
     connection: Connection<Io, Full<Bytes>>,
     streams: Streams,
+    /// How long the server keeps it open after an answer, if it says so.
+    kept_for: Option<Duration>,
     wakes: Arc<Wakes>,
     /// Of `wakes`.
     own: Waker,
@@ -48,7 +57,7 @@ impl Http1 {
         let (sender, connection) = builder.handshake(io).await?;
         let wakes = Arc::<Wakes>::default();
         let own = Waker::from(wakes.clone());
-        let mut http1 = Box::new(Self { sender, connection, streams, wakes, own });
+        let mut http1 = Box::new(Self { sender, connection, streams, kept_for: None, wakes, own });
         // With the first turn it is ready.
         let _is_open = http1.advance().is_pending();
         Ok(http1)
@@ -63,9 +72,16 @@ impl Http1 {
         self.sender.try_send_request(request)
     }
 
-    /// Notes what the head of an answer tells of what follows.
-    pub(super) fn note<B>(&self, answer: &Response<B>) {
+    /// Notes what the head of an answer tells of the connection.
+    pub(super) fn note<B>(&mut self, answer: &Response<B>) {
         self.streams.note(answer);
+        self.kept_for = answer.headers().get(KEEP_ALIVE).and_then(timeout);
+    }
+
+    /// How long it can be called over after an answer, if the server says so. A request that is under way when the
+    /// server closes may have arrived or not, and is not sent again; so the server is left a second less.
+    pub(super) fn usable_for(&self) -> Option<Duration> {
+        self.kept_for.map(|time| time.saturating_sub(MARGIN))
     }
 
     /// Whether the answer before is whole, and the next request can be sent.
@@ -99,6 +115,16 @@ impl Http1 {
             }
         })
     }
+}
+
+/// The seconds of the parameter `timeout`.
+fn timeout(value: &HeaderValue) -> Option<Duration> {
+    let parameters = value.to_str().ok()?.split(',');
+    let mut values = parameters.filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("timeout").then_some(value.trim())
+    });
+    values.next()?.parse().ok().map(Duration::from_secs)
 }
 
 /// Waits for what the connection alone can bring: looks whether it is there, lets the connection read and write

@@ -17,7 +17,7 @@ use http::{
 };
 use http_body_util::Full;
 use hyper::client::conn::http2;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{http1::Http1, prompt::Streams};
 
@@ -123,6 +123,14 @@ struct Held {
 struct Idle {
     http1: Box<Http1>,
     since: u32,
+    /// When the server may close it, if it says so.
+    until: Option<Instant>,
+}
+
+impl Idle {
+    fn is_kept_by_server(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
 }
 
 /// A connection to send the next request over.
@@ -163,8 +171,10 @@ impl Origin {
         if let Some(shared) = held.http2(self.now()) {
             return Ok(Connection::Http2(shared));
         }
-        if let Some(Idle { http1, .. }) = held.idle.pop() {
-            return Ok(Connection::Http1(http1));
+        while let Some(idle) = held.idle.pop() {
+            if idle.is_kept_by_server() {
+                return Ok(Connection::Http1(idle.http1));
+            }
         }
         let (waiting, given_back) = oneshot::channel();
         held.waiting.push_back(waiting);
@@ -185,7 +195,8 @@ impl Origin {
             }
         }
         if held.idle.len() < MOST_IDLE {
-            held.idle.push(Idle { http1, since: self.now() });
+            let until = http1.usable_for().map(|time| Instant::now() + time);
+            held.idle.push(Idle { http1, since: self.now(), until });
         }
     }
 
@@ -219,7 +230,9 @@ impl Origin {
         let now = self.now();
         let is_fresh = |since: u32| now.wrapping_sub(since) <= LOOKS;
         let mut held = self.held();
-        held.idle.retain_mut(|idle| is_fresh(idle.since) && idle.http1.is_open());
+        held.idle.retain_mut(|idle| {
+            is_fresh(idle.since) && idle.is_kept_by_server() && idle.http1.is_open()
+        });
         held.waiting.retain(|waiting| !waiting.is_closed());
         held.http2.take_if(|(shared, since)| !is_fresh(*since) || shared.sender.is_closed());
         !held.idle.is_empty() || held.http2.is_some()

@@ -249,6 +249,34 @@ async fn a_connection_that_nobody_uses_for_its_time_is_closed_and_its_origin_for
 }
 
 #[tokio::test]
+async fn a_connection_is_given_up_before_the_server_closes_it_by_its_own_word() {
+    for (word, seconds) in [
+        ("timeout=5, max=100", Some(4)),
+        ("Timeout = 5", Some(4)),
+        ("max=100,timeout=72", Some(71)),
+        ("timeout=1", Some(0)),
+        ("timeout=soon", None),
+        ("max=5", None),
+    ] {
+        let answer = format!("HTTP/1.1 204 No Content\r\nKeep-Alive: {word}\r\n\r\n").leak();
+        let (client, server) = (client(IDLE), Server::start(Script::new(answer)).await);
+        call_and_read(&client, &server).await.unwrap();
+        let origin = origin(&client, &server);
+        let usable = origin.held().idle[0].http1.usable_for();
+        assert_eq!(usable, seconds.map(Duration::from_secs), "{word}");
+        tokio::time::pause();
+        if let Some(usable) = usable.filter(|time| !time.is_zero()) {
+            tokio::time::advance(usable.saturating_sub(Duration::from_millis(1))).await;
+            let Ok(Connection::Http1(http1)) = origin.take() else { panic!("{word}") };
+            origin.give_back(http1);
+        }
+        tokio::time::advance(usable.unwrap_or(IDLE)).await;
+        assert_eq!(origin.take().is_ok(), usable.is_none(), "{word}");
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
 async fn a_task_that_has_had_most_of_its_turn_gets_its_answer_in_another() {
     let (client, server) = (client(IDLE), Server::start(Script::new(WHOLE)).await);
     for taken in 0..128 {
