@@ -156,6 +156,17 @@ async fn an_answer_that_ends_with_its_connection_is_whole_and_the_next_takes_ano
 }
 
 #[tokio::test]
+async fn what_a_server_says_unasked_is_no_answer_to_the_next_request() {
+    let unasked = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello\
+        HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    let (client, server) = (client(IDLE), Server::start(Script::new(unasked)).await);
+    for calls in 1..4 {
+        assert_eq!(call_and_read(&client, &server).await.unwrap(), "hello");
+        assert_eq!(server.connections(), calls);
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_finds_its_connection_closed_is_sent_over_another() {
     let closing = Arc::new(Semaphore::new(0));
     let script = Script { answers: 2, closing: closing.clone(), ..Script::new(WHOLE) };
