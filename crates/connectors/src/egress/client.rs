@@ -13,12 +13,9 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{Extensions, HeaderValue, Request, Response, Uri, header};
 use http_body_util::Full;
-use hyper::client::conn::{TrySendError, http2};
+use hyper::client::conn::TrySendError;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::connect::{Connection as _, HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::legacy::connect::{Connected, Connection as _, HttpConnector};
 use keyway_oauth::http::SendError;
 use rustls::{ClientConfig, crypto::aws_lc_rs};
 use tokio::sync::oneshot;
@@ -29,7 +26,8 @@ use super::{
     exchange,
     failure::{no_answer, unreachable},
     http1::{Http1, Io},
-    pool::{Connection, Origin, Pool, Route, Shared},
+    http2::Http2,
+    pool::{Connection, Origin, Pool, Route},
     prompt::{PromptConnector, Streams},
     resolver::GuardedResolver,
 };
@@ -42,8 +40,6 @@ const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type Tls = HttpsConnector<PromptConnector>;
-/// What goes over it.
-type Outgoing = Request<Full<Bytes>>;
 
 /// A pooled client.
 #[derive(Clone)]
@@ -88,15 +84,9 @@ impl Client {
                 Ok(connection) => (connection, true),
                 Err(given_back) => Box::pin(self.connection(&route.origin, given_back)).await?,
             };
-            let mut failure = match connection {
-                Connection::Http1(http1) => match send_http1(http1, route, request).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(failure) => failure,
-                },
-                Connection::Http2(shared) => match send_http2(shared, route, request).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(failure) => failure,
-                },
+            let mut failure = match send_over(connection, route, request).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
             };
             match failure.take_message().filter(|_| was_used) {
                 Some(unsent) => request = unsent,
@@ -116,87 +106,77 @@ impl Client {
             Either::Left((Ok(http1), connecting)) => {
                 let origin = origin.clone();
                 tokio::spawn(async move {
-                    if let Ok(Connection::Http1(http1)) = connecting.await {
+                    if let Ok((Connection::Http1(http1), _)) = connecting.await {
                         origin.give_back(http1);
                     }
                 });
                 Ok((Connection::Http1(http1), true))
             }
-            Either::Left((Err(_), connecting)) => Ok((connecting.await?, false)),
+            Either::Left((Err(_), connecting)) => connecting.await,
             Either::Right((connected, mut given_back)) => {
                 given_back.close();
                 if let Ok(http1) = given_back.try_recv() {
                     origin.give_back(http1);
                 }
-                Ok((connected?, false))
+                connected
             }
         }
     }
 
-    async fn connect(self, origin: Arc<Origin>) -> Result<Connection, SendError> {
-        self.pool.watch();
+    /// A new connection, or the HTTP/2 connection that somebody else has made meanwhile; says whether it is that.
+    async fn connect(self, origin: Arc<Origin>) -> Result<(Connection, bool), SendError> {
         let is_one_enough = origin.speaks_http2();
         let alone = if is_one_enough { Some(origin.connecting.lock().await) } else { None };
-        if let Some(shared) = origin.http2() {
-            return Ok(Connection::Http2(shared));
+        if let Some(http2) = origin.http2() {
+            return Ok((Connection::Http2(http2), true));
         }
+        // Who had its turn before may have found no server, or one that speaks HTTP/1.1: then nobody waits any more.
+        let alone = alone.filter(|_| origin.speaks_http2());
+        let begun = self.begin(&origin).await;
+        origin.note_http2(matches!(begun, Ok(Connection::Http2(_))));
+        drop(alone);
+        self.pool.watch();
+        Ok((begun?, false))
+    }
+
+    async fn begin(&self, origin: &Origin) -> Result<Connection, SendError> {
         let io = self.connector.clone().call(origin.uri.clone()).await;
         let io = io.map_err(|error| unreachable(&*error))?;
-        let connected = io.connected();
+        let (connected, counted) = (io.connected(), self.pool.count());
         let streams = streams(&connected);
         let begun = if connected.is_negotiated_h2() {
-            begin_http2(io, streams).await.map(|shared| Connection::Http2(origin.share(shared)))
+            let http2 = Http2::begin(io, streams, counted).await;
+            http2.map(|http2| Connection::Http2(origin.share(http2)))
         } else {
-            Http1::begin(io, streams).await.map(Connection::Http1)
+            Http1::begin(io, streams, counted).await.map(Connection::Http1)
         };
-        drop(alone);
         begun.map_err(|error| no_answer(&error))
     }
 }
 
 /// What is noted on the connection.
-fn streams(connected: &hyper_util::client::legacy::connect::Connected) -> Streams {
+fn streams(connected: &Connected) -> Streams {
     let mut extras = Extensions::new();
     connected.get_extras(&mut extras);
     extras.remove().unwrap_or_default()
 }
 
-async fn begin_http2(io: Io, streams: Streams) -> hyper::Result<Shared> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    let (sender, connection) = builder.timer(TokioTimer::new()).handshake(io).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to a server failed");
-        }
-    });
-    Ok(Shared { sender, streams })
-}
-
-async fn send_http1(
-    http1: Box<Http1>,
+async fn send_over(
+    connection: Connection,
     route: &Route,
-    mut request: Outgoing,
-) -> Result<Response<Body>, TrySendError<Outgoing>> {
-    *request.uri_mut() = route.path.clone();
-    request.headers_mut().entry(header::HOST).or_insert_with(|| route.origin.host.clone());
-    Ok(exchange::send(http1, &route.origin, request).await?.map(Body::from))
-}
-
-async fn send_http2(
-    mut shared: Shared,
-    route: &Route,
-    mut request: Outgoing,
-) -> Result<Response<Body>, TrySendError<Outgoing>> {
-    *request.uri_mut() = route.uri.clone();
-    request.headers_mut().remove(header::HOST);
-    let sent = shared.sender.try_send_request(request).await;
-    let answer = sent.inspect_err(|failure| {
-        if failure.message().is_some() {
-            route.origin.forget_http2();
+    mut request: Request<Full<Bytes>>,
+) -> Result<Response<Body>, TrySendError<Request<Full<Bytes>>>> {
+    match connection {
+        Connection::Http1(http1) => {
+            *request.uri_mut() = route.path.clone();
+            request.headers_mut().entry(header::HOST).or_insert_with(|| route.origin.host.clone());
+            Ok(exchange::send(http1, &route.origin, request).await?.map(Body::from))
         }
-    })?;
-    shared.streams.note(&answer);
-    Ok(answer.map(Body::from))
+        Connection::Http2(http2) => {
+            *request.uri_mut() = route.uri.clone();
+            Ok(http2.send(request).await?.map(Body::from))
+        }
+    }
 }
 
 /// TLS as every client speaks it: the machine's roots.

@@ -5,6 +5,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,10 +14,15 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::{body::Incoming, client::conn::TrySendError};
 
+use tokio::time::timeout;
+
 use super::{
     http1::{Http1, drive},
     pool::Origin,
 };
+
+/// How long the rest of a request is sent that was answered before its end.
+const FINISHING: Duration = Duration::from_secs(30);
 
 /// Sends a request, and gives the answer as soon as its head is there. The connection goes with the answer's body,
 /// and goes back to its origin with the body's end.
@@ -46,7 +52,7 @@ pub(super) async fn send(
 pub(super) struct Streamed {
     /// None when it is dropped.
     body: Option<Incoming>,
-    /// None when the body is whole.
+    /// None when the body is whole, or the connection is over.
     connection: Option<Box<Http1>>,
     origin: Arc<Origin>,
 }
@@ -58,9 +64,13 @@ impl Streamed {
         }
     }
 
+    /// The answer is whole; where the request is not, because the server did not wait for its end, that comes first.
     fn give_back(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.origin.give_back(connection);
+        let Some(http1) = self.connection.take() else { return };
+        if http1.is_ready() {
+            self.origin.give_back(http1);
+        } else {
+            tokio::spawn(timeout(FINISHING, finish(http1, self.origin.clone())));
         }
     }
 
@@ -87,6 +97,12 @@ impl Streamed {
     }
 }
 
+async fn finish(mut http1: Box<Http1>, origin: Arc<Origin>) {
+    if future::poll_fn(|cx| http1.poll_ready(cx)).await {
+        origin.give_back(http1);
+    }
+}
+
 /// What is left of a body that nobody reads is passed over where it has come already; otherwise the connection
 /// ends.
 impl Drop for Streamed {
@@ -94,8 +110,10 @@ impl Drop for Streamed {
         self.body = None;
         if let Some(connection) = &mut self.connection
             && connection.advance().is_pending()
+            && connection.is_ready()
+            && let Some(connection) = self.connection.take()
         {
-            self.give_back();
+            self.origin.give_back(connection);
         }
     }
 }

@@ -21,6 +21,7 @@ use hyper::{
 use hyper_rustls::MaybeHttpsStream;
 
 use super::{
+    pool::Counted,
     prompt::{PromptStream, Streams},
     wakes::Wakes,
 };
@@ -45,21 +46,34 @@ pub(super) struct Http1 {
     /// How long the server keeps it open after an answer, if it says so.
     kept_for: Option<Duration>,
     wakes: Arc<Wakes>,
-    /// Of `wakes`.
+    /// The waker that `wakes` is.
     own: Waker,
+    _counted: Counted,
 }
 
 impl Http1 {
     /// Speaks HTTP/1.1 over a connection to a server.
-    pub(super) async fn begin(io: Io, streams: Streams) -> hyper::Result<Box<Self>> {
+    pub(super) async fn begin(
+        io: Io,
+        streams: Streams,
+        counted: Counted,
+    ) -> hyper::Result<Box<Self>> {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(READ_AHEAD);
         let (sender, connection) = builder.handshake(io).await?;
         let wakes = Arc::<Wakes>::default();
         let own = Waker::from(wakes.clone());
-        let mut http1 = Box::new(Self { sender, connection, streams, kept_for: None, wakes, own });
+        let mut http1 = Box::new(Self {
+            sender,
+            connection,
+            streams,
+            kept_for: None,
+            wakes,
+            own,
+            _counted: counted,
+        });
         // With the first turn it is ready.
-        let _is_open = http1.advance().is_pending();
+        let _ = http1.advance();
         Ok(http1)
     }
 
@@ -107,6 +121,27 @@ impl Http1 {
         polled
     }
 
+    /// Waits until the next request can be sent, or the connection is over; says whether it can.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.wakes.begin(cx.waker());
+        let is_over = self.poll_connection().is_ready();
+        let was_woken = self.wakes.end();
+        if is_over || self.is_ready() {
+            return Poll::Ready(!is_over);
+        }
+        if was_woken {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Ends it properly: with TLS the server is told.
+    pub(super) fn close(self: Box<Self>) {
+        let Self { sender, mut connection, own, .. } = *self;
+        drop(sender);
+        let _ = Pin::new(&mut connection).poll(&mut Context::from_waker(&own));
+    }
+
     fn poll_connection(&mut self) -> Poll<()> {
         let ended = Pin::new(&mut self.connection).poll(&mut Context::from_waker(&self.own));
         ended.map(|ended| {
@@ -124,7 +159,8 @@ fn timeout(value: &HeaderValue) -> Option<Duration> {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("timeout").then_some(value.trim())
     });
-    values.next()?.parse().ok().map(Duration::from_secs)
+    let seconds: u32 = values.next()?.parse().ok()?;
+    Some(Duration::from_secs(seconds.into()))
 }
 
 /// Waits for what the connection alone can bring: looks whether it is there, lets the connection read and write

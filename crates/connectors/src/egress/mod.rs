@@ -8,6 +8,7 @@ mod client;
 mod exchange;
 mod failure;
 mod http1;
+mod http2;
 mod pool;
 mod prompt;
 mod resolver;

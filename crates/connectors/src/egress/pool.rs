@@ -5,44 +5,53 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{
     HeaderValue, Uri,
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
-use http_body_util::Full;
-use hyper::client::conn::http2;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{http1::Http1, prompt::Streams};
+use super::{http1::Http1, http2::Http2};
 
 /// How many HTTP/1.1 connections to one origin wait at most.
 const MOST_IDLE: usize = 64;
-/// How often the pool looks round in the time for which a connection is kept.
+/// How often the pool looks for connections that are over: this often in the time for which one is kept, and
+/// at least every five seconds.
 const LOOKS: u32 = 4;
-
-type SendRequest = http2::SendRequest<Full<Bytes>>;
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The origins that are called, each with its connections.
 pub(super) struct Pool {
     origins: Mutex<HashMap<(Scheme, Authority), Arc<Origin>>>,
     /// How long a connection waits for its next request.
     idle: Duration,
-    /// How often the pool has looked round: the time by which it forgets.
-    looks: Arc<AtomicU32>,
+    open: Arc<Tally>,
     is_watched: AtomicBool,
+}
+
+/// Counts the connections that are open.
+#[derive(Default)]
+struct Tally(AtomicUsize);
+
+/// One connection that is open, until it is dropped.
+pub(super) struct Counted(Arc<Tally>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Pool {
     /// A pool that keeps a connection for `idle`.
     pub(super) fn new(idle: Duration) -> Arc<Self> {
-        let (origins, looks, is_watched) = Default::default();
-        Arc::new(Self { origins, idle, looks, is_watched })
+        let (origins, open, is_watched) = Default::default();
+        Arc::new(Self { origins, idle, open, is_watched })
     }
 
     /// The way to a URL; `None` where it is not absolute.
@@ -50,35 +59,57 @@ impl Pool {
         let key = (uri.scheme()?.clone(), uri.authority()?.clone());
         let path = uri.path_and_query().cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut origins = self.origins();
         let origin = if let Some(origin) = origins.get(&key) {
             origin.clone()
         } else {
-            let origin = Arc::new(Origin::new(&key, self.looks.clone())?);
+            let origin = Arc::new(Origin::new(&key, self.idle)?);
             origins.entry(key).or_insert(origin).clone()
         };
         Some(Route { origin, uri, path: path.into() })
     }
 
-    /// From now on drops what waits for too long, as long as there is anything.
+    /// Counts a connection in; it holds what is given.
+    pub(super) fn count(&self) -> Counted {
+        self.open.0.fetch_add(1, Ordering::SeqCst);
+        Counted(self.open.clone())
+    }
+
+    /// From now on drops the connections that are over, as long as there are any.
     pub(super) fn watch(self: &Arc<Self>) {
-        if !self.is_watched.swap(true, Ordering::AcqRel) {
-            tokio::spawn(look_round(Arc::downgrade(self), self.idle / LOOKS));
+        if !self.is_watched.swap(true, Ordering::SeqCst) {
+            let pause = (self.idle / LOOKS).min(LONGEST_PAUSE);
+            tokio::spawn(look_again(Arc::downgrade(self), pause));
         }
     }
 
-    /// Drops the connections that waited for too long or have ended, and the origins that nobody knows any more;
-    /// says whether there are others.
+    /// Closes the connections that waited for too long or have ended, and forgets the origins that nobody knows
+    /// any more. Says whether it is to be done again.
     fn look(&self) -> bool {
-        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
-        self.looks.fetch_add(1, Ordering::Relaxed);
-        origins.retain(|_, origin| origin.has_connections() || Arc::strong_count(origin) > 1);
-        self.is_watched.store(!origins.is_empty(), Ordering::Release);
-        !origins.is_empty()
+        let origins: Vec<_> = self.origins().values().cloned().collect();
+        for origin in &origins {
+            origin.close_old();
+        }
+        drop(origins);
+        self.origins().retain(|_, origin| Arc::strong_count(origin) > 1 || origin.is_connected());
+        if self.is_connected() {
+            return true;
+        }
+        // One that was made just now found somebody watching.
+        self.is_watched.store(false, Ordering::SeqCst);
+        self.is_connected() && !self.is_watched.swap(true, Ordering::SeqCst)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.open.0.load(Ordering::SeqCst) > 0
+    }
+
+    fn origins(&self) -> MutexGuard<'_, HashMap<(Scheme, Authority), Arc<Origin>>> {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn look_round(pool: Weak<Pool>, pause: Duration) {
+async fn look_again(pool: Weak<Pool>, pause: Duration) {
     loop {
         tokio::time::sleep(pause).await;
         if !pool.upgrade().is_some_and(|pool| pool.look()) {
@@ -98,6 +129,20 @@ pub(super) struct Route {
     pub(super) path: Uri,
 }
 
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        self.uri == other.uri
+    }
+}
+
+impl Eq for Route {}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Route").field(&self.uri).finish()
+    }
+}
+
 /// One scheme, host and port, and the connections there.
 pub(super) struct Origin {
     /// The URL of its root.
@@ -106,7 +151,8 @@ pub(super) struct Origin {
     pub(super) host: HeaderValue,
     /// Held while a connection is made where the server is known to speak HTTP/2, and one is enough for all.
     pub(super) connecting: tokio::sync::Mutex<()>,
-    looks: Arc<AtomicU32>,
+    /// How long a connection waits for its next request.
+    idle: Duration,
     held: Mutex<Held>,
 }
 
@@ -116,40 +162,27 @@ struct Held {
     idle: Vec<Idle>,
     /// Who takes the next connection that is given back, the first first.
     waiting: VecDeque<oneshot::Sender<Box<Http1>>>,
-    http2: Option<(Shared, u32)>,
+    /// With the time until which it is kept.
+    http2: Option<(Http2, Instant)>,
     speaks_http2: bool,
 }
 
 struct Idle {
     http1: Box<Http1>,
-    since: u32,
-    /// When the server may close it, if it says so.
-    until: Option<Instant>,
+    /// Until when it is kept.
+    until: Instant,
 }
 
-impl Idle {
-    fn is_kept_by_server(&self) -> bool {
-        self.until.is_none_or(|until| Instant::now() < until)
-    }
-}
-
-/// A connection to send the next request over.
+/// What the next request is sent over.
 pub(super) enum Connection {
-    /// Alone.
+    /// It is alone there.
     Http1(Box<Http1>),
-    /// Beside others.
-    Http2(Shared),
-}
-
-/// A connection that carries many requests at once.
-#[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) sender: SendRequest,
-    pub(super) streams: Streams,
+    /// There are others.
+    Http2(Http2),
 }
 
 impl Origin {
-    fn new((scheme, authority): &(Scheme, Authority), looks: Arc<AtomicU32>) -> Option<Self> {
+    fn new((scheme, authority): &(Scheme, Authority), idle: Duration) -> Option<Self> {
         let mut parts = Parts::default();
         parts.scheme = Some(scheme.clone());
         parts.authority = Some(authority.clone());
@@ -162,30 +195,28 @@ impl Origin {
         };
         let (uri, host) = (Uri::from_parts(parts).ok()?, host.ok()?);
         let (connecting, held) = Default::default();
-        Some(Self { uri, host, connecting, looks, held })
+        Some(Self { uri, host, connecting, idle, held })
     }
 
     /// A connection that waits for a request, or one that is given back to the caller who waits for it.
     pub(super) fn take(&self) -> Result<Connection, oneshot::Receiver<Box<Http1>>> {
+        let now = Instant::now();
         let mut held = self.held();
-        if let Some(shared) = held.http2(self.now()) {
-            return Ok(Connection::Http2(shared));
+        if let Some(http2) = held.http2(now + self.idle) {
+            return Ok(Connection::Http2(http2));
         }
-        while let Some(idle) = held.idle.pop() {
-            if idle.is_kept_by_server() {
-                return Ok(Connection::Http1(idle.http1));
-            }
+        // The last has the longest to live, unless the server gave it less: what is over is closed by and by.
+        if let Some(last) = held.idle.iter().rposition(|idle| now < idle.until) {
+            return Ok(Connection::Http1(held.idle.remove(last).http1));
         }
         let (waiting, given_back) = oneshot::channel();
         held.waiting.push_back(waiting);
         Err(given_back)
     }
 
-    /// Takes a connection back whose answer is whole; any other ends.
+    /// Takes a connection back that is ready for its next request.
     pub(super) fn give_back(&self, mut http1: Box<Http1>) {
-        if !http1.is_ready() {
-            return;
-        }
+        let keep = http1.usable_for().map_or(self.idle, |time| time.min(self.idle));
         http1.rest();
         let mut held = self.held();
         while let Some(waiting) = held.waiting.pop_front() {
@@ -194,52 +225,57 @@ impl Origin {
                 Err(returned) => http1 = returned,
             }
         }
-        if held.idle.len() < MOST_IDLE {
-            let until = http1.usable_for().map(|time| Instant::now() + time);
-            held.idle.push(Idle { http1, since: self.now(), until });
+        if held.idle.len() < MOST_IDLE && !keep.is_zero() {
+            held.idle.push(Idle { http1, until: Instant::now() + keep });
+            return;
         }
+        drop(held);
+        http1.close();
     }
 
-    /// Whether the last connection that was made here speaks HTTP/2.
+    /// Whether the last connection that was to be made here speaks HTTP/2.
     pub(super) fn speaks_http2(&self) -> bool {
         self.held().speaks_http2
     }
 
+    /// Notes what became of the last connection that was to be made.
+    pub(super) fn note_http2(&self, speaks_http2: bool) {
+        self.held().speaks_http2 = speaks_http2;
+    }
+
     /// The HTTP/2 connection, where there is one.
-    pub(super) fn http2(&self) -> Option<Shared> {
-        self.held().http2(self.now())
+    pub(super) fn http2(&self) -> Option<Http2> {
+        self.held().http2(Instant::now() + self.idle)
     }
 
     /// Keeps an HTTP/2 connection for all, and gives the one that is to be used: another was faster, or it is this.
-    pub(super) fn share(&self, shared: Shared) -> Shared {
+    pub(super) fn share(&self, http2: Http2) -> Http2 {
+        let until = Instant::now() + self.idle;
         let mut held = self.held();
-        held.speaks_http2 = true;
-        held.http2(self.now()).unwrap_or_else(|| {
-            held.http2 = Some((shared.clone(), self.now()));
-            shared
+        held.http2(until).unwrap_or_else(|| {
+            held.http2 = Some((http2.clone(), until));
+            http2
         })
     }
 
-    /// Forgets the HTTP/2 connection, which takes no requests any more.
-    pub(super) fn forget_http2(&self) {
-        self.held().http2 = None;
-    }
-
-    /// Whether connections are left when those are dropped that waited for too long or have ended.
-    fn has_connections(&self) -> bool {
-        let now = self.now();
-        let is_fresh = |since: u32| now.wrapping_sub(since) <= LOOKS;
+    /// Closes the connections that waited for too long or have ended.
+    fn close_old(&self) {
+        let now = Instant::now();
         let mut held = self.held();
-        held.idle.retain_mut(|idle| {
-            is_fresh(idle.since) && idle.is_kept_by_server() && idle.http1.is_open()
-        });
+        let is_old = |idle: &mut Idle| now >= idle.until || !idle.http1.is_open();
+        let old: Vec<Idle> = held.idle.extract_if(.., is_old).collect();
         held.waiting.retain(|waiting| !waiting.is_closed());
-        held.http2.take_if(|(shared, since)| !is_fresh(*since) || shared.sender.is_closed());
-        !held.idle.is_empty() || held.http2.is_some()
+        held.http2.take_if(|(http2, until)| now >= *until || http2.is_closed());
+        drop(held);
+        for idle in old {
+            idle.http1.close();
+        }
     }
 
-    fn now(&self) -> u32 {
-        self.looks.load(Ordering::Relaxed)
+    /// Whether a connection waits here.
+    fn is_connected(&self) -> bool {
+        let held = self.held();
+        !held.idle.is_empty() || held.http2.is_some()
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -248,29 +284,15 @@ impl Origin {
 }
 
 impl Held {
-    /// The HTTP/2 connection, if it is open; it is used now.
-    fn http2(&mut self, now: u32) -> Option<Shared> {
-        let (shared, used_at) = self.http2.as_mut()?;
-        if shared.sender.is_closed() {
+    /// The HTTP/2 connection, if it is open; it is used now and kept until then.
+    fn http2(&mut self, until: Instant) -> Option<Http2> {
+        let (http2, kept_until) = self.http2.as_mut()?;
+        if http2.is_closed() {
             self.http2 = None;
             return None;
         }
-        *used_at = now;
-        Some(shared.clone())
-    }
-}
-
-impl PartialEq for Route {
-    fn eq(&self, other: &Self) -> bool {
-        self.uri == other.uri
-    }
-}
-
-impl Eq for Route {}
-
-impl fmt::Debug for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Route").field(&self.uri).finish()
+        *kept_until = until;
+        Some(http2.clone())
     }
 }
 

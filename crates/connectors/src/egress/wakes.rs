@@ -12,7 +12,7 @@ use futures_util::task::AtomicWaker;
 
 /// The connection is being driven.
 const DRIVEN: u8 = 1;
-/// It was woken since it was last driven, or while it is.
+/// It was woken since the task began, or was about, to drive it.
 const WOKEN: u8 = 2;
 
 /// Hands a connection's wakes on to the task that drives it, whichever that is now. Those that come while the task
@@ -37,7 +37,7 @@ impl Wakes {
 
     /// The task is done driving; says whether the connection was woken meanwhile.
     pub(super) fn end(&self) -> bool {
-        self.state.swap(0, Ordering::AcqRel) & WOKEN != 0
+        self.state.fetch_and(!DRIVEN, Ordering::AcqRel) & WOKEN != 0
     }
 
     /// Nobody drives the connection any more; whether it is woken is to be asked for.
@@ -45,7 +45,7 @@ impl Wakes {
         self.driver.take();
     }
 
-    /// Whether the connection was woken since it was last driven.
+    /// Whether the connection was woken since it was last driven, or while it was.
     pub(super) fn is_woken(&self) -> bool {
         self.state.load(Ordering::Acquire) & WOKEN != 0
     }
@@ -90,7 +90,9 @@ mod tests {
         wakes.begin(&Waker::from(second.clone()));
         own.wake_by_ref();
         assert_eq!((count(&first), count(&second)), (0, 0));
-        assert!(wakes.end() && !wakes.is_woken());
+        assert!(wakes.end() && wakes.is_woken());
+        wakes.begin(&Waker::from(second.clone()));
+        assert!(!wakes.end() && !wakes.is_woken());
         own.wake_by_ref();
         assert_eq!((count(&first), count(&second)), (0, 1));
         assert!(wakes.is_woken());

@@ -2,6 +2,7 @@
 
 use std::{future, pin::pin, sync::atomic::AtomicUsize, task::Poll};
 
+use bytes::Bytes;
 use http::Request;
 use keyway_oauth::http::SendError;
 use tokio::{
@@ -213,7 +214,7 @@ async fn an_answer_that_is_cut_off_is_an_error_and_its_connection_is_over() {
     let (client, server) = (client(IDLE), Server::start(script).await);
     let failed = call_and_read(&client, &server).await;
     assert!(matches!(failed, Err(SendError::NoAnswer(_))), "{failed:?}");
-    assert!(!origin(&client, &server).has_connections());
+    assert!(!origin(&client, &server).is_connected());
 }
 
 #[tokio::test]
@@ -267,22 +268,24 @@ async fn a_connection_is_given_up_before_the_server_closes_it_by_its_own_word() 
         ("max=100,timeout=72", Some(71)),
         ("timeout=1", Some(0)),
         ("timeout=soon", None),
+        ("timeout=18446744073709551615", None),
+        ("timeout=4294967295", Some(4_294_967_294)),
         ("max=5", None),
     ] {
         let answer = format!("HTTP/1.1 204 No Content\r\nKeep-Alive: {word}\r\n\r\n").leak();
         let (client, server) = (client(IDLE), Server::start(Script::new(answer)).await);
         call_and_read(&client, &server).await.unwrap();
         let origin = origin(&client, &server);
-        let usable = origin.held().idle[0].http1.usable_for();
-        assert_eq!(usable, seconds.map(Duration::from_secs), "{word}");
+        let kept = seconds.map_or(IDLE, |seconds| Duration::from_secs(seconds).min(IDLE));
+        assert_eq!(origin.is_connected(), !kept.is_zero(), "{word}");
         tokio::time::pause();
-        if let Some(usable) = usable.filter(|time| !time.is_zero()) {
-            tokio::time::advance(usable.saturating_sub(Duration::from_millis(1))).await;
+        if !kept.is_zero() {
+            tokio::time::advance(kept.saturating_sub(Duration::from_millis(1))).await;
             let Ok(Connection::Http1(http1)) = origin.take() else { panic!("{word}") };
             origin.give_back(http1);
         }
-        tokio::time::advance(usable.unwrap_or(IDLE)).await;
-        assert_eq!(origin.take().is_ok(), usable.is_none(), "{word}");
+        tokio::time::advance(kept).await;
+        assert!(origin.take().is_err(), "{word}");
         tokio::time::resume();
     }
 }
@@ -301,6 +304,77 @@ async fn a_task_that_has_had_most_of_its_turn_gets_its_answer_in_another() {
             calling.as_mut().poll(cx)
         });
         assert_eq!(soon(called).await.unwrap(), "hello", "{taken}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_of_a_server_that_is_silent_do_not_wait_for_each_other() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri: Uri = format!("https://{}/", silent.local_addr().unwrap()).parse().unwrap();
+    let client = client(IDLE);
+    let route = client.route(uri).unwrap();
+    route.origin.note_http2(true);
+    let began = Instant::now();
+    let calls = (0..10).map(|_| client.send(&route, Request::new(Bytes::new())));
+    let answers = futures_util::future::join_all(calls).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Err(SendError::Unreachable(_)))));
+    assert!(began.elapsed() <= Duration::from_secs(11), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_request_that_is_answered_before_its_end_is_sent_to_its_end() {
+    const LENGTH: usize = 16 * 1024 * 1024;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let client = client(IDLE);
+    let route = client.route(uri).unwrap();
+    let sending = client.send(&route, Request::post("/").body(vec![0; LENGTH].into()).unwrap());
+    let (answer, accepted) = tokio::join!(sending, async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        stream.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        stream
+    });
+    let mut stream = accepted;
+    assert_eq!(read_body(answer.unwrap().into_body(), 1024).await.unwrap(), "");
+    let mut received = 0;
+    soon(async {
+        while received < LENGTH {
+            received += stream.read(&mut vec![0; 64 * 1024]).await.unwrap();
+        }
+    })
+    .await;
+    soon(async {
+        while !route.origin.is_connected() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_on_many_threads_get_their_answers_whoever_reads_them_and_whoever_leaves() {
+    let pieces =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+    let (client, server) = (client(IDLE), Arc::new(Server::start(Script::new(pieces)).await));
+    let callers = (0..16).map(|caller| {
+        let (client, server) = (client.clone(), server.clone());
+        tokio::spawn(async move {
+            for call_number in 0..100 {
+                let body = soon(call(&client, &server)).await.unwrap();
+                match (caller + call_number) % 3 {
+                    0 => drop(body),
+                    1 => drop(tokio::spawn(read_body(body, 1024)).await.unwrap().unwrap()),
+                    _ => assert_eq!(soon(read_body(body, 1024)).await.unwrap(), "hello"),
+                }
+                // One who leaves before the answer is there.
+                let mut leaving = pin!(call(&client, &server));
+                let _ = future::poll_fn(|cx| Poll::Ready(leaving.as_mut().poll(cx))).await;
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
     }
 }
 
