@@ -98,9 +98,9 @@ fuzz: ## Fuzz each parser for TIME seconds (needs cargo-fuzz)
 	done
 
 .PHONY: bench
-bench: page ## What Keyway costs beside a pass-through on the same stack, with the table; QUICK=1 is short, PEERS=1 adds others
+bench: page $(if $(POSTGRES),prepare) ## What Keyway costs beside a pass-through on the same stack, with the table; QUICK=1 is short, PEERS=1 adds others, POSTGRES=1 replicas
 	$(CARGO) build --release --bins --package keyway-server --package keyway-bench
-	target/release/keyway-bench run $(if $(QUICK),--quick) $(if $(PEERS),--peers $(if $(PYTHON),--python $(PYTHON)))
+	$(if $(POSTGRES),$(LOAD)) target/release/keyway-bench run $(if $(QUICK),--quick) $(if $(POSTGRES),--postgres) $(if $(PEERS),--peers $(if $(PYTHON),--python $(PYTHON)))
 
 .PHONY: openapi
 openapi: ## Write openapi.json anew, and the page's API types from it

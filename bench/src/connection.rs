@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -21,6 +21,14 @@ pub(crate) struct Connection {
     path: String,
     headers: HeaderMap,
     local_port: u16,
+}
+
+/// What a call was answered.
+pub(crate) enum Answer {
+    /// Byte for byte the answer that is due, after so many µs.
+    Due(f64),
+    /// Something else.
+    Other(StatusCode, String),
 }
 
 impl Connection {
@@ -45,6 +53,17 @@ impl Connection {
     /// # Errors
     /// Where the answer is not, byte for byte, the one that is due.
     pub(crate) async fn call(&mut self, id: u64) -> anyhow::Result<f64> {
+        match self.attempt(id).await? {
+            Answer::Due(took) => Ok(took),
+            Answer::Other(status, text) => anyhow::bail!("not the answer: {status} {text}"),
+        }
+    }
+
+    /// Calls `echo` and gives what it was answered, whatever that is.
+    ///
+    /// # Errors
+    /// Where there was no answer.
+    pub(crate) async fn attempt(&mut self, id: u64) -> anyhow::Result<Answer> {
         let text = self.text(id);
         let due = call::answer(id, &text).to_string();
         let request = self.request(Tool::Echo, id, &text)?;
@@ -53,8 +72,10 @@ impl Connection {
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
         let took = begun.elapsed();
-        anyhow::ensure!(body == due, "not the answer: {status} {}", String::from_utf8_lossy(&body));
-        Ok(micros(took))
+        if body == due {
+            return Ok(Answer::Due(micros(took)));
+        }
+        Ok(Answer::Other(status, String::from_utf8_lossy(&body).into_owned()))
     }
 
     /// Calls `stream` and gives the time to the first byte of its body in µs.

@@ -1,7 +1,6 @@
-//! Databases with more rows than anybody made in the run: copies of one that was used.
+//! SQLite databases with more rows than anybody made in the run: copies of one that was used.
 
-use std::path::Path;
-
+use anyhow::Context as _;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use crate::keyway::Plan;
@@ -15,12 +14,14 @@ pub(crate) async fn of_database(
     name: &str,
     statements: &[String],
 ) -> anyhow::Result<Plan> {
-    let database = plan.database.with_extension(format!("{name}.db"));
+    let database = format!("{}.{name}", plan.database);
+    let copied = Plan { database, ..plan.clone() };
+    let file = copied.file().context("it is no SQLite database")?;
     let mut from = open(&plan.database).await?;
-    let copy = format!("VACUUM INTO '{}'", database.display());
+    let copy = format!("VACUUM INTO '{}'", file.display());
     sqlx::query(AssertSqlSafe(copy)).execute(&mut from).await?;
     from.close().await?;
-    let mut copy = open(&database).await?;
+    let mut copy = open(&copied.database).await?;
     let mut transaction = copy.begin().await?;
     for statement in statements {
         sqlx::query(AssertSqlSafe(statement.clone())).execute(&mut *transaction).await?;
@@ -28,7 +29,7 @@ pub(crate) async fn of_database(
     transaction.commit().await?;
     sqlx::query("ANALYZE").execute(&mut copy).await?;
     copy.close().await?;
-    Ok(Plan { database, ..plan.clone() })
+    Ok(copied)
 }
 
 /// The statement that makes a temporary table with so many copies of the first connector, whose `rowid` counts
@@ -41,6 +42,6 @@ pub(crate) fn of_a_connector(table: &str, copies: u32) -> String {
     )
 }
 
-async fn open(database: &Path) -> anyhow::Result<SqliteConnection> {
-    Ok(SqliteConnection::connect(&format!("sqlite://{}", database.display())).await?)
+async fn open(database: &str) -> anyhow::Result<SqliteConnection> {
+    Ok(SqliteConnection::connect(database).await?)
 }

@@ -77,7 +77,10 @@ async fn beside(plan: &Plan, connectors: u32) -> anyhow::Result<Plan> {
 }
 
 /// The processor time of a warm call, in µs.
-async fn cpu(target: &Target) -> anyhow::Result<f64> {
+///
+/// # Errors
+/// Where a call fails.
+pub(crate) async fn cpu(target: &Target) -> anyhow::Result<f64> {
     let seconds = || target.process.as_ref().map_or(Ok(0.0), Process::cpu_seconds);
     let calls = Loop::open(target, MANY).await?;
     let before = seconds()?;

@@ -116,7 +116,8 @@ async fn token_requests(State(issued): State<Issued>, Path(user): Path<String>) 
     issued.get(&user).copied().unwrap_or(0).to_string()
 }
 
-fn origin(headers: &HeaderMap) -> String {
+/// The server's origin, as the request has it.
+pub(crate) fn origin(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     format!("http://{}", host.unwrap_or_default())
 }

@@ -25,7 +25,7 @@ const JWT_SECRET: &str = "a secret that host and keyway share, for the bench alo
 const JWT_ISSUER: &str = "https://host.example";
 const JWT_AUDIENCE: &str = "keyway";
 /// Of every connector.
-const SLUG: &str = "bench";
+pub(crate) const SLUG: &str = "bench";
 
 /// Who calls, and how that is proven.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,8 +59,8 @@ pub(crate) struct Plan {
     pub(crate) binary: PathBuf,
     /// Who calls.
     pub(crate) mode: Mode,
-    /// The file of its SQLite database.
-    pub(crate) database: PathBuf,
+    /// The address of its database.
+    pub(crate) database: String,
     /// The server.
     pub(crate) upstream: SocketAddr,
     /// The core that it is kept on.
@@ -68,7 +68,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A Keyway whose database lies in `directory`, named for the mode.
+    /// A Keyway whose SQLite database lies in `directory`, named for the mode.
     pub(crate) fn new(
         binary: &Path,
         mode: Mode,
@@ -76,11 +76,12 @@ impl Plan {
         upstream: SocketAddr,
         core: Option<usize>,
     ) -> Self {
-        let database = directory.join(match mode {
+        let file = directory.join(match mode {
             Mode::SingleUser => "single_user.db",
             Mode::Tokens => "tokens.db",
             Mode::OAuth => "oauth.db",
         });
+        let database = sqlite(&file);
         Self { binary: binary.to_owned(), mode, database, upstream, core }
     }
 
@@ -119,6 +120,11 @@ impl Plan {
         })
     }
 
+    /// The file of its database; `None` where that is no file.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.database.strip_prefix("sqlite://").map(Path::new)
+    }
+
     /// Who calls; `None` is the one user of `single_user`.
     fn users(&self) -> Box<dyn Iterator<Item = Option<String>> + Send> {
         match self.mode {
@@ -140,7 +146,7 @@ impl Plan {
         let mut settings = BTreeMap::from([
             ("KEYWAY_LISTEN", "127.0.0.1:0".to_owned()),
             ("KEYWAY_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
-            ("KEYWAY_DATABASE_URL", format!("sqlite://{}", self.database.display())),
+            ("KEYWAY_DATABASE_URL", self.database.clone()),
             ("KEYWAY_MASTER_KEYS", MASTER_KEY.to_owned()),
             ("KEYWAY_AUTH", "single_user".to_owned()),
         ]);
@@ -155,6 +161,11 @@ impl Plan {
         }
         settings
     }
+}
+
+/// The address of a SQLite database.
+pub(crate) fn sqlite(file: &Path) -> String {
+    format!("sqlite://{}", file.display())
 }
 
 /// A connector whose tokens are of this user alone.

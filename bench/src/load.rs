@@ -53,15 +53,34 @@ impl Loop {
         Ok(Self(opened))
     }
 
+    /// Opens that many connections, of each target as many, and calls over none.
+    ///
+    /// # Errors
+    /// Where nothing listens there.
+    pub(crate) async fn across(targets: &[Target], connections: usize) -> anyhow::Result<Self> {
+        let mut opened = Vec::with_capacity(connections);
+        for number in 0..connections {
+            let target = &targets[number % targets.len()];
+            opened.push(Connection::open(target, number / targets.len()).await?);
+        }
+        Ok(Self(opened))
+    }
+
     /// Calls once over each connection, over all at once, and gives each time in µs, sorted.
     ///
     /// # Errors
     /// Where a call fails.
     pub(crate) async fn once(mut self) -> anyhow::Result<Vec<f64>> {
-        let calls = self.0.iter_mut().map(|connection| connection.call(1));
-        let mut times = futures_util::future::try_join_all(calls).await?;
+        let times: anyhow::Result<Vec<f64>> = self.each_once(1).await.into_iter().collect();
+        let mut times = times?;
         times.sort_by(f64::total_cmp);
         Ok(times)
+    }
+
+    /// Calls once over each connection, over all at once, and gives how each call ended.
+    pub(crate) async fn each_once(&mut self, id: u64) -> Vec<anyhow::Result<f64>> {
+        let calls = self.0.iter_mut().map(|connection| connection.call(id));
+        futures_util::future::join_all(calls).await
     }
 
     /// Calls back to back over each connection for `time`.
@@ -154,14 +173,27 @@ pub(crate) async fn post(
 }
 
 async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> anyhow::Result<String> {
+    let answer = exchange(address, request).await?;
+    let (status, text) = (answer.status(), answer.into_body());
+    anyhow::ensure!(status.is_success(), "{address} answered {status}: {text}");
+    Ok(text)
+}
+
+/// Sends a request to an address of loopback and gives the answer, whatever it is.
+///
+/// # Errors
+/// Where there is none.
+pub(crate) async fn exchange(
+    address: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> anyhow::Result<Response<String>> {
     let exchange = async {
         let (mut sender, _) = connect(address).await?;
         let answer: Response<Incoming> = sender.send_request(request).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes();
         let text = String::from_utf8_lossy(&body).into_owned();
-        anyhow::ensure!(status.is_success(), "{address} answered {status}: {text}");
-        Ok(text)
+        anyhow::Ok(Response::from_parts(parts, text))
     };
     tokio::time::timeout(PATIENCE, exchange).await?
 }

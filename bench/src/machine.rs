@@ -15,6 +15,8 @@ pub(crate) struct Cores {
     pub(crate) upstream: Option<usize>,
     /// Where the target runs, alone.
     pub(crate) target: Option<usize>,
+    /// Those that are left, where several targets run at once.
+    pub(crate) more: Vec<usize>,
 }
 
 impl Cores {
@@ -32,9 +34,23 @@ impl Cores {
                 generator: Some(*generator),
                 upstream: Some(*rest.first().unwrap_or(generator)),
                 target: Some(*target),
+                more: rest.iter().skip(1).copied().collect(),
             },
-            _ => Self { generator: None, upstream: None, target: None },
+            _ => Self { generator: None, upstream: None, target: None, more: vec![] },
         })
+    }
+
+    /// A core for each of so many targets: the target's for all of them where there are too few.
+    pub(crate) fn of_targets(&self, count: usize) -> Vec<Option<usize>> {
+        if !self.are_enough_for(count) {
+            return vec![self.target; count];
+        }
+        self.target.iter().chain(&self.more).copied().map(Some).take(count).collect()
+    }
+
+    /// Whether each of so many targets has a core of its own, beside the load's and the server's.
+    pub(crate) fn are_enough_for(&self, count: usize) -> bool {
+        self.target.is_some() && self.more.len() + 1 >= count
     }
 
     /// Keeps this process, which makes the load, on its core.
@@ -130,6 +146,14 @@ mod tests {
     fn a_list_of_cores_is_ranges_and_single_ones() {
         assert_eq!(numbers("0-2,5"), [0, 1, 2, 5]);
         assert!(numbers("").is_empty());
+    }
+
+    #[test]
+    fn targets_that_have_no_core_of_their_own_share_one() {
+        let cores = |more| Cores { generator: Some(0), upstream: Some(2), target: Some(1), more };
+        assert_eq!(cores(vec![3, 4]).of_targets(3), [Some(1), Some(3), Some(4)]);
+        assert_eq!(cores(vec![3]).of_targets(3), [Some(1); 3]);
+        assert!(cores(vec![3]).are_enough_for(2) && !cores(vec![]).are_enough_for(2));
     }
 
     #[test]

@@ -18,12 +18,17 @@ mod nginx;
 mod once;
 mod paced;
 mod peers;
+mod postgres;
 mod process;
+mod replicas;
 mod report;
+mod rotation;
 mod rounds;
 mod run;
 mod server;
+mod sign_in;
 mod spread;
+mod statements;
 mod target;
 mod upstream;
 
@@ -37,12 +42,16 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
+use machine::Cores;
+
 /// What Keyway costs, measured side by side on loopback.
 #[derive(Parser)]
 #[command(name = "keyway-bench")]
 enum Command {
     /// Measures and prints the table.
     Run(run::Options),
+    /// Measures replicas on PostgreSQL alone, which `run --postgres` does besides, and prints their table.
+    Replicas(run::Options),
     /// The MCP server that is called; `run` starts it.
     Upstream {
         /// Leaves Nagle's algorithm on, as a server does that knows no better.
@@ -58,12 +67,8 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
-        Command::Run(options) => {
-            let cores = machine::Cores::of_this_machine()?;
-            cores.pin_this_process()?;
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(until_stopped(run::run(&options, &cores)))
-        }
+        Command::Run(options) => measure(async |cores| run::run(&options, cores).await),
+        Command::Replicas(options) => measure(async |cores| run::replicas(&options, cores).await),
         Command::Upstream { nagle } => on_loopback(async |listener| {
             let listener = listener.tap_io(move |stream| {
                 stream.set_nodelay(!nagle).expect("a socket of loopback takes TCP_NODELAY");
@@ -74,6 +79,14 @@ fn main() -> anyhow::Result<()> {
             on_loopback(async |listener| floor::serve(listener, upstream).await)
         }
     }
+}
+
+/// Measures in this process, which makes the load, and keeps it on its core.
+fn measure(run: impl AsyncFnOnce(&Cores) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let cores = Cores::of_this_machine()?;
+    cores.pin_this_process()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(until_stopped(run(&cores)))
 }
 
 /// Goes on until the end or a signal: what is dropped by either takes its processes with it.

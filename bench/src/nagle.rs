@@ -6,7 +6,7 @@ use std::{ffi::OsStr, path::Path};
 use crate::{
     connection::Connection,
     goals::Row,
-    keyway::{Mode, Plan},
+    keyway::{self, Mode, Plan},
     machine::Cores,
     run,
     spread::percentile,
@@ -30,7 +30,7 @@ pub(crate) async fn measure(
     let floor: [&OsStr; 2] = ["floor".as_ref(), to.as_ref()];
     let (floor, floor_address) = run::start_own(&floor, cores.target).await?;
     let plan = Plan {
-        database: directory.join("nagle.db"),
+        database: keyway::sqlite(&directory.join("nagle.db")),
         ..Plan::new(keyway, Mode::SingleUser, directory, address, cores.target)
     };
     let targets = vec![

@@ -135,7 +135,7 @@ pub(crate) async fn measure(
     for target in &targets {
         rows.push(Row { name: target.name.to_owned(), at_least: None, way: Ok(own(target)?) });
     }
-    let directory = keyway.database.parent().context("the database lies nowhere")?;
+    let directory = keyway.file().and_then(Path::parent).context("the database lies nowhere")?;
     for Installed { peer, programs } in installed {
         let way = way(peer, programs, directory, keyway).await;
         let name = format!("{} {}", peer.name, peer.version);

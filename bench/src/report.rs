@@ -31,7 +31,12 @@ fn conditions(text: &mut String, results: &Results, cores: &Cores, plan: Plan) -
     writeln!(text, "{} rounds of {} s for each loop.", plan.rounds, plan.time.as_secs_f64())?;
     writeln!(text, "At the fixed rate: {:.0} calls/s over {MANY} connections.", results.rate)?;
     match cores {
-        Cores { generator: Some(generator), upstream: Some(upstream), target: Some(target) } => {
+        Cores {
+            generator: Some(generator),
+            upstream: Some(upstream),
+            target: Some(target),
+            ..
+        } => {
             writeln!(
                 text,
                 "Load on core {generator}, server on core {upstream}, target on core {target}."

@@ -18,9 +18,9 @@ use crate::{
     keyway::{self, Mode},
     machine::Cores,
     memory::{self, Memory},
-    nagle, nginx, once, peers,
+    nagle, nginx, once, peers, postgres,
     process::{Process, Start},
-    report,
+    replicas, report,
     rounds::{self, Plan, Round, Upstream},
     target::Target,
 };
@@ -41,6 +41,12 @@ pub(crate) struct Options {
     /// Also products of others, installed from PyPI the first time.
     #[arg(long)]
     peers: bool,
+    /// Also replicas on a PostgreSQL that is started for it.
+    #[arg(long)]
+    postgres: bool,
+    /// Where its programs are, `initdb` and `postgres`; else `KEYWAY_TEST_POSTGRES_BIN` says it.
+    #[arg(long)]
+    postgres_bin: Option<PathBuf>,
     /// The Python that they run on, 3.12 or 3.13; one is looked for if none is named.
     #[arg(long, requires = "peers")]
     python: Option<PathBuf>,
@@ -55,6 +61,8 @@ pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> 
     anyhow::ensure!(keyway.exists(), "{} is missing: run `make bench`", keyway.display());
     let python = options.python.as_deref();
     let peers = if options.peers { Some(peers::install(python).await?) } else { None };
+    let postgres = options.postgres.then(|| postgres::binaries(options.postgres_bin.as_deref()));
+    let postgres = postgres.transpose()?;
     let directory = tempfile::tempdir()?;
     let (process, address) = start_own(&[OsStr::new("upstream")], cores.upstream).await?;
     let upstream = Upstream { process, address };
@@ -72,12 +80,31 @@ pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> 
     results.once.push(cached::measure(&of(Mode::SingleUser)).await?);
     write!(io::stdout(), "{}", report::tables(&results, cores, plan)?)?;
 
+    if let Some(binaries) = postgres {
+        let table = replicas::measure(&of(Mode::OAuth), &binaries, cores, options.quick).await?;
+        write!(io::stdout(), "{table}")?;
+    }
     if let Some(installed) = peers {
         let plan = if options.quick { peers::QUICK } else { peers::WHOLE };
         let table = peers::measure(installed, &of(Mode::SingleUser), &upstream, plan).await?;
         write!(io::stdout(), "{table}")?;
     }
     upstream.process.end().await
+}
+
+/// Measures replicas on PostgreSQL alone and prints their table.
+///
+/// # Errors
+/// Where something cannot be started or answers wrongly. No figure is an error.
+pub(crate) async fn replicas(options: &Options, cores: &Cores) -> anyhow::Result<()> {
+    let binaries = postgres::binaries(options.postgres_bin.as_deref())?;
+    let directory = tempfile::tempdir()?;
+    let (process, upstream) = start_own(&[OsStr::new("upstream")], cores.upstream).await?;
+    let keyway = options.keyway.as_path();
+    let plan = keyway::Plan::new(keyway, Mode::OAuth, directory.path(), upstream, cores.target);
+    let table = replicas::measure(&plan, &binaries, cores, options.quick).await?;
+    write!(io::stdout(), "{table}")?;
+    process.end().await
 }
 
 /// Starts this binary in another part.

@@ -23,7 +23,7 @@ use http::HeaderValue;
 
 use crate::{
     call::{self, Call, Tool},
-    grants, server,
+    grants, rotation, server,
 };
 
 /// How long a stream stays open after its only event.
@@ -46,6 +46,7 @@ pub(crate) fn router() -> Router {
         .route(COUNT_PATH, get(count))
         .with_state(requests.clone())
         .merge(grants::router(requests))
+        .merge(rotation::router())
 }
 
 async fn count(State(count): State<Count>) -> String {
