@@ -1,7 +1,9 @@
 //! Keyway on PostgreSQL: several replicas on one database, and what a call costs beside very many rows.
 
 mod curve;
+mod revocation;
 mod storm;
+mod warm;
 
 use std::{
     fmt::{self, Write as _},
@@ -18,6 +20,7 @@ use crate::{
     postgres::Cluster,
     rotation::{BEHAVIOUR_PATH, Behaviour, COUNTS_PATH, Counts},
     run,
+    statements::Statements,
     target::Target,
 };
 
@@ -50,6 +53,10 @@ pub(crate) async fn measure(
     for count in [1, MOST] {
         rows.extend(storm::measure(&on_replicas, &replicas[..count]).await?);
     }
+    let statements = Statements::of(&cluster, "replicas").await?;
+    let rounds = if is_quick { warm::QUICK_ROUNDS } else { warm::ROUNDS };
+    rows.extend(warm::measure(&replicas, statements, cores, rounds).await?);
+    rows.push(revocation::measure(&replicas).await?);
     run::end(replicas).await?;
     let scale = if is_quick { curve::QUICK } else { curve::WHOLE };
     rows.extend(curve::measure(&cluster, plan, USED, scale).await?);

@@ -72,6 +72,12 @@ impl Statements {
 }
 
 impl Ran {
+    /// How many ran in all.
+    #[expect(clippy::cast_precision_loss, reason = "a count of calls within seconds")]
+    pub(crate) fn count(&self) -> f64 {
+        self.0.iter().map(|ran| ran.calls as f64).sum()
+    }
+
     /// How many look-ups of cold calls ran.
     pub(crate) fn look_ups(&self) -> i64 {
         self.0.iter().filter(|ran| ran.is_look_up()).map(|ran| ran.calls).sum()
@@ -121,6 +127,7 @@ mod tests {
         let ran =
             Ran(vec![ran("SELECT c.*, id AS grant_of", 4, 0.2), ran("LISTEN\n  keyway", 1, 9.0)]);
         assert_eq!(ran.look_ups(), 4);
+        assert!((ran.count() - 5.0).abs() < f64::EPSILON);
         assert!((ran.look_up_time() - 50.0).abs() < 1e-9);
         assert_eq!(ran.list(), "4 × the look-up, 1 × `LISTEN keyway`");
     }
