@@ -1,6 +1,8 @@
 //! Keyway on PostgreSQL: several replicas on one database, and what a call costs beside very many rows.
 
 mod curve;
+mod herd;
+mod killed;
 mod revocation;
 mod storm;
 mod warm;
@@ -57,7 +59,9 @@ pub(crate) async fn measure(
     let rounds = if is_quick { warm::QUICK_ROUNDS } else { warm::ROUNDS };
     rows.extend(warm::measure(&replicas, statements, cores, rounds).await?);
     rows.push(revocation::measure(&replicas).await?);
+    rows.extend(herd::measure(&on_replicas, &replicas[0]).await?);
     run::end(replicas).await?;
+    rows.extend(killed::measure(&on_replicas).await?);
     let scale = if is_quick { curve::QUICK } else { curve::WHOLE };
     rows.extend(curve::measure(&cluster, plan, USED, scale).await?);
     Ok(table(&rows)?)
