@@ -1,9 +1,10 @@
 //! The refresh of a grant: once per expiry, whatever the number of callers and processes. It runs
 //! detached from the request that wanted it, is written down before it is sent, and is stored by
-//! compare-and-set on the grant's generation.
+//! compare-and-set on the grant's generation. One token endpoint is asked for a few at a time.
 
 mod answer;
 mod flights;
+mod turns;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use keyway_model::{
     Connector, ConnectorId, ConnectorKey, ConnectorRef, ConnectorState, Grant, StateReason, UserId,
 };
 use keyway_oauth::token::{self, TokenAnswer, TokenError, TokenErrorClass, TokenRequest};
+use keyway_storage::StoredCredential;
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tracing::{Instrument as _, Span};
@@ -61,12 +63,15 @@ impl Outcome {
 
 /// Has the grant renewed, or joins the renewal that is under way, and waits for it.
 pub(crate) async fn renew(cx: &Context, connector: &Connector, grant: &Grant) -> Outcome {
-    landed(begin(cx, connector, grant.generation)).await
+    landed(begin(cx, connector, grant)).await
 }
 
-fn begin(cx: &Context, connector: &Connector, generation: i64) -> watch::Receiver<Option<Outcome>> {
-    let (own, of) = (cx.clone(), connector.clone());
-    let work = async move { Refresh { cx: &own, connector: &of, generation }.run().await };
+fn begin(cx: &Context, connector: &Connector, grant: &Grant) -> watch::Receiver<Option<Outcome>> {
+    let (own, of, generation) = (cx.clone(), connector.clone(), grant.generation);
+    let endpoint = grant.token_endpoint.clone();
+    let work = async move {
+        Refresh { cx: &own, connector: &of, generation, token_endpoint: &endpoint }.run().await
+    };
     fly(cx, Renewed::of(connector), work)
 }
 
@@ -75,17 +80,22 @@ fn begin(cx: &Context, connector: &Connector, generation: i64) -> watch::Receive
 pub(crate) fn begin_ahead(cx: &Context, user: &UserId, connector: &ConnectorRef, generation: i64) {
     let (own, of, id) = (cx.clone(), user.clone(), connector.id);
     let work = async move {
-        match own.background.connector(&of, &ConnectorKey::Id(id)).await {
-            Ok(Some(of)) => Refresh { cx: &own, connector: &of, generation }.run().await,
-            Ok(None) => Outcome::Gone,
-            Err(error) => storage_failed(id, &error.into()),
-        }
+        let outcome = ahead(&own, &of, id, generation).await;
+        outcome.unwrap_or_else(|error| storage_failed(id, &error))
     };
     drop(fly(
         cx,
         Renewed { user: user.clone(), connector: connector.clone(), ailing: false },
         work,
     ));
+}
+
+async fn ahead(cx: &Context, user: &UserId, id: ConnectorId, generation: i64) -> Result<Outcome> {
+    let found = cx.background.credential(user, &ConnectorKey::Id(id)).await?;
+    let Some(StoredCredential { connector, grant, .. }) = found else { return Ok(Outcome::Gone) };
+    let Some(Grant { token_endpoint, .. }) = grant? else { return Ok(Outcome::Gone) };
+    let (connector, token_endpoint) = (&connector, &token_endpoint);
+    Ok(Refresh { cx, connector, generation, token_endpoint }.run().await)
 }
 
 fn storage_failed(connector: ConnectorId, error: &Error) -> Outcome {
@@ -114,6 +124,8 @@ struct Refresh<'a> {
     cx: &'a Context,
     connector: &'a Connector,
     generation: i64,
+    /// Of the grant, for the turn there.
+    token_endpoint: &'a str,
 }
 
 /// What one try at the token endpoint led to.
@@ -135,6 +147,11 @@ impl Refresh<'_> {
         sent.unwrap_or_else(|error| storage_failed(self.connector.id, &error))
     }
 
+    /// How long nothing is sent now that it failed.
+    fn pause(&self) -> Duration {
+        self.cx.flights.pause_after_failure(self.cx, self.connector.id, None)
+    }
+
     /// Waits for the right to refresh, or for another process to have done it.
     async fn lease_and_send(&self) -> Result<Outcome> {
         let database = &self.cx.background;
@@ -142,6 +159,9 @@ impl Refresh<'_> {
         let (mut wait, mut waited) = (Duration::from_millis(50), Duration::ZERO);
         let mut resent = false;
         loop {
+            let Some(turn) = self.cx.flights.turns.at(self.token_endpoint).await else {
+                return Ok(Outcome::Unavailable(self.pause()));
+            };
             let lease = database
                 .lease_refresh(self.user(), self.connector.id, self.generation, &owner, LEASE)
                 .await?;
@@ -152,6 +172,7 @@ impl Refresh<'_> {
                 }
                 continue;
             }
+            drop(turn);
             let Some(grant) = database.grant(self.user(), self.connector.id).await? else {
                 return Ok(Outcome::Gone);
             };

@@ -85,11 +85,7 @@ impl Refresh<'_> {
             TokenErrorClass::Ambiguous | TokenErrorClass::Protocol => {
                 self.release(owner, false).await?;
                 count("unanswered");
-                Ok(Step::Done(Outcome::Unavailable(self.cx.flights.pause_after_failure(
-                    self.cx,
-                    self.connector.id,
-                    None,
-                ))))
+                Ok(Step::Done(Outcome::Unavailable(self.pause())))
             }
         }
     }

@@ -13,18 +13,19 @@ use keyway_model::{
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
-use super::Outcome;
+use super::{Outcome, turns::Turns};
 use crate::{audit, context::Context, trace};
 
 /// How long a caller waits for a refresh.
 const PATIENCE: Duration = Duration::from_secs(12);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// The refreshes under way in this process, and the pauses after failed ones.
+/// The refreshes under way in this process, the turns at the token endpoints, and the pauses after failed ones.
 #[derive(Default)]
 pub(crate) struct Flights {
     under_way: Mutex<HashMap<ConnectorId, watch::Receiver<Option<Outcome>>>>,
     pauses: Mutex<HashMap<ConnectorId, Pause>>,
+    pub(super) turns: Turns,
 }
 
 #[derive(Clone, Copy)]
