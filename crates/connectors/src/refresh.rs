@@ -4,6 +4,7 @@
 
 mod answer;
 mod flights;
+mod others;
 mod turns;
 
 use std::{sync::Arc, time::Duration};
@@ -173,6 +174,8 @@ impl Refresh<'_> {
                 continue;
             }
             drop(turn);
+            // Before the row is read, so that no change after that is missed.
+            let mut changes = database.changes();
             let Some(grant) = database.grant(self.user(), self.connector.id).await? else {
                 return Ok(Outcome::Gone);
             };
@@ -185,9 +188,10 @@ impl Refresh<'_> {
             if waited >= OTHERS {
                 return Ok(Outcome::Unavailable(Duration::from_secs(1)));
             }
-            tokio::time::sleep(wait).await;
-            waited += wait;
-            wait = (wait * 2).min(Duration::from_millis(500));
+            if !others::is_changed(&mut changes, self.connector.id, wait).await {
+                waited += wait;
+                wait = (wait * 2).min(Duration::from_millis(500));
+            }
         }
     }
 
