@@ -3,10 +3,11 @@
 use std::fmt::{self, Write as _};
 
 use crate::{
-    goals::{Goal, Measured, Results, Row},
+    goals::{Counter, Goal, Measured, Results, Row},
     machine::Cores,
     rounds::{CROWD, Figures, MANY, Plan, Round},
-    spread::Spread,
+    spread::{Spread, median_of},
+    verdict::Verdict,
 };
 
 /// Everything that was measured, in words and tables.
@@ -58,11 +59,11 @@ fn figures(text: &mut String, results: &Results) -> fmt::Result {
         loops(text, &measured.rounds, |round| &round.one)?;
         loops(text, &measured.rounds, |round| &round.many)?;
         let at_rate = measured.rounds.iter().map(|round| round.at_rate.p99);
-        cell(text, Spread::of(at_rate).map(|spread| spread.median), 0, "µs")?;
+        cell(text, median_of(at_rate.collect()), 0, "µs")?;
         let crowd = measured.rounds.iter().filter_map(|round| round.crowd.cpu);
-        cell(text, Spread::of(crowd).map(|spread| spread.median), 1, "µs")?;
+        cell(text, median_of(crowd.collect()), 1, "µs")?;
         let first = measured.rounds.iter().map(|round| round.first_byte);
-        cell(text, Spread::of(first).map(|spread| spread.median), 0, "µs")?;
+        cell(text, median_of(first.collect()), 0, "µs")?;
         let memory = measured.memory.as_ref();
         cell(text, memory.map(|memory| memory.idle / 1024.0), 1, "MiB")?;
         cell(text, memory.map(|memory| memory.per_connection), 1, "KiB")?;
@@ -74,7 +75,7 @@ fn figures(text: &mut String, results: &Results) -> fmt::Result {
 /// The four cells of one loop: each the median of the rounds.
 fn loops(text: &mut String, rounds: &[Round], of: fn(&Round) -> &Figures) -> fmt::Result {
     let median = |figure: fn(&Figures) -> Option<f64>| {
-        Spread::of(rounds.iter().map(of).filter_map(figure)).map(|spread| spread.median)
+        median_of(rounds.iter().map(of).filter_map(figure).collect())
     };
     cell(text, median(|figures| Some(figures.rate)), 0, "")?;
     cell(text, median(|figures| Some(figures.median)), 0, "µs")?;
@@ -91,37 +92,56 @@ fn cell(text: &mut String, figure: Option<f64>, digits: usize, unit: &str) -> fm
 }
 
 fn goals(text: &mut String, results: &Results) -> fmt::Result {
-    write!(text, "| median (least–greatest of the rounds) | goal |")?;
+    write!(text, "| median (95 % interval of the rounds) | goal |")?;
     for keyway in &results.keyway {
         write!(text, " {} |", keyway.name)?;
     }
     writeln!(text, "\n|{}", "---|".repeat(2 + results.keyway.len()))?;
+    for counter in results.counters() {
+        counter_row(text, &counter)?;
+    }
     for goal in results.goals() {
         goal_row(text, &goal)?;
     }
     Ok(())
 }
 
-fn goal_row(text: &mut String, goal: &Goal) -> fmt::Result {
-    let at_most = goal.at_most.map_or_else(String::new, |at_most| format!("≤ {at_most}"));
-    write!(text, "| {} | {at_most} |", goal.figure)?;
-    for spread in &goal.measured {
-        match spread {
-            Some(spread) => {
-                let verdict = if goal.is_met_by(spread) { "" } else { " **missed**" };
-                write!(text, " {spread:.*}{verdict} |", goal.digits)?;
-            }
-            None => write!(text, " – |")?,
-        }
+fn counter_row(text: &mut String, counter: &Counter) -> fmt::Result {
+    write!(text, "| {} | {} |", counter.figure, counter.due)?;
+    for counts in &counter.counted {
+        let Some(counts) = counts else {
+            write!(text, " – |")?;
+            continue;
+        };
+        write!(text, " {counts}{} |", after(Some(counter.verdict(counts))))?;
     }
     writeln!(text)
 }
 
+fn goal_row(text: &mut String, goal: &Goal) -> fmt::Result {
+    let at_most = goal.at_most.map_or_else(String::new, |at_most| format!("≤ {at_most}"));
+    write!(text, "| {} | {at_most} |", goal.figure)?;
+    for spread in &goal.measured {
+        let Some(spread) = spread else {
+            write!(text, " – |")?;
+            continue;
+        };
+        write!(text, " {spread:.*}{} |", goal.digits, after(goal.verdict(spread)))?;
+    }
+    writeln!(text)
+}
+
+/// A verdict as it follows the figure.
+fn after(verdict: Option<Verdict>) -> String {
+    verdict.map_or_else(String::new, |verdict| format!(" {verdict}"))
+}
+
+/// What is counted comes first.
 fn once(text: &mut String, results: &Results) -> fmt::Result {
-    writeln!(text, "\n| measured once | goal | keyway, OAuth of 256 users |\n|---|---|---|")?;
-    for Row { figure, goal, measured, is_met } in &results.once {
-        let verdict = if *is_met { "" } else { " **missed**" };
-        writeln!(text, "| {figure} | {goal} | {measured}{verdict} |")?;
+    writeln!(text, "\n| measured once | goal | keyway, OAuth of 256 users | |\n|---|---|---|---|")?;
+    for Row { figure, goal, measured, is_met } in results.counted.iter().chain(&results.once) {
+        let verdict = (!goal.is_empty()).then(|| Verdict::of(*is_met));
+        writeln!(text, "| {figure} | {goal} | {measured} |{} |", after(verdict))?;
     }
     Ok(())
 }

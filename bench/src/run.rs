@@ -49,7 +49,8 @@ pub(crate) struct Options {
 /// Measures the binary and prints the tables.
 ///
 /// # Errors
-/// Where something cannot be started or answers wrongly. No figure is an error.
+/// Where something cannot be started or answers wrongly, or a count is not what is due. No other figure is an
+/// error.
 pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> {
     let keyway = options.keyway.as_path();
     anyhow::ensure!(keyway.exists(), "{} is missing: run `make bench`", keyway.display());
@@ -66,7 +67,9 @@ pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> 
     end(targets).await?;
     let mut results = measured?;
     results.once.extend(nagle::measure(keyway, directory.path(), cores).await?);
-    results.once.extend(once::measure(&of(Mode::OAuth)).await?);
+    let once = once::measure(&of(Mode::OAuth)).await?;
+    results.counted.extend(once.counted);
+    results.once.push(once.cold);
     let connectors = if options.quick { curve::QUICK_PLENTY } else { curve::PLENTY };
     results.once.extend(curve::measure(&of(Mode::OAuth), connectors).await?);
     results.once.push(cached::measure(&of(Mode::SingleUser)).await?);
@@ -77,7 +80,10 @@ pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> 
         let table = peers::measure(installed, &of(Mode::SingleUser), &upstream, plan).await?;
         write!(io::stdout(), "{table}")?;
     }
-    upstream.process.end().await
+    upstream.process.end().await?;
+    let miscounts = results.miscounts();
+    anyhow::ensure!(miscounts.is_empty(), "counted, and not what is due: {}", miscounts.join("; "));
+    Ok(())
 }
 
 /// Starts this binary in another part.
@@ -137,7 +143,7 @@ fn results(
         parts.map(|((target, memory), rounds)| Measured { name: target.name, rounds, memory });
     let (direct, floor) = (all.next()?, all.next()?);
     let keyway = all.by_ref().take(MODES.len()).collect();
-    Some(Results { direct, floor, keyway, nginx: all.next(), rate, once: vec![] })
+    Some(Results { direct, floor, keyway, nginx: all.next(), rate, counted: vec![], once: vec![] })
 }
 
 /// Ends the targets' processes.
