@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::{
     memory::Memory,
+    noise::Noise,
     rounds::{Figures, Round},
     spread::Spread,
     verdict::Verdict,
@@ -32,6 +33,8 @@ pub(crate) struct Results {
     pub(crate) keyway: Vec<Measured>,
     /// The rate of the open loops, in calls a second.
     pub(crate) rate: f64,
+    /// The noise of each round that was made, and whether the round is used.
+    pub(crate) noise: Vec<(Noise, bool)>,
     /// What is counted once and exactly, so that a miss fails the run.
     pub(crate) counted: Vec<Row>,
     /// What is measured once, beside the rounds.
@@ -234,7 +237,6 @@ mod tests {
             requests: 1.0,
             requests_by_keyway: Some(1.0),
             queries: Some(0.0),
-            others: 0.0,
         }
     }
 
@@ -261,6 +263,7 @@ mod tests {
             nginx: None,
             keyway: vec![measured("keyway", &[(70.0, 11.0), (140.0, 22.0)])],
             rate: 1.0,
+            noise: vec![],
             counted: vec![],
             once: vec![],
         }

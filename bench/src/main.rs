@@ -6,6 +6,7 @@ mod cached;
 mod call;
 mod connection;
 mod copies;
+mod cpu;
 mod curve;
 mod floor;
 mod goals;
@@ -16,6 +17,7 @@ mod machine;
 mod memory;
 mod nagle;
 mod nginx;
+mod noise;
 mod once;
 mod paced;
 mod peers;
@@ -26,6 +28,8 @@ mod run;
 mod server;
 mod spread;
 mod target;
+mod targets;
+mod turns;
 mod upstream;
 mod verdict;
 
@@ -63,6 +67,7 @@ fn main() -> anyhow::Result<()> {
         Command::Run(options) => {
             let cores = machine::Cores::of_this_machine()?;
             cores.pin_this_process()?;
+            machine::allow_many_files()?;
             let runtime = Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(until_stopped(run::run(&options, &cores)))
         }

@@ -85,8 +85,7 @@ pub(crate) async fn cold(target: &Target) -> anyhow::Result<Cold> {
 }
 
 async fn queries(target: &Target) -> anyhow::Result<f64> {
-    let asked = target.counter("keyway_database_queries_total", "purpose=\"request\"").await?;
-    Ok(asked.unwrap_or(0.0))
+    Ok(target.queries().await?.unwrap_or(0.0))
 }
 
 /// How many token requests [`STORM`] calls make that find an expired grant, and how long the last took.

@@ -5,8 +5,9 @@ use std::fmt::{self, Write as _};
 use crate::{
     goals::{Counter, Goal, Measured, Results, Row},
     machine::Cores,
+    noise::Noise,
     rounds::{CROWD, Figures, MANY, Plan, Round},
-    spread::{Spread, median_of},
+    spread::median_of,
     verdict::Verdict,
 };
 
@@ -26,10 +27,8 @@ fn all(results: &Results) -> impl Iterator<Item = &Measured> {
 }
 
 fn conditions(text: &mut String, results: &Results, cores: &Cores, plan: Plan) -> fmt::Result {
-    let rounds = all(results).flat_map(|measured| &measured.rounds);
-    let others = rounds.flat_map(Round::loops).map(|figures| figures.others * 100.0);
-    let others = Spread::of(others);
-    writeln!(text, "{} rounds of {} s for each loop.", plan.rounds, plan.time.as_secs_f64())?;
+    let time = plan.time.as_secs_f64();
+    writeln!(text, "{} rounds of {time} s for each loop and target.", plan.rounds)?;
     writeln!(text, "At the fixed rate: {:.0} calls/s over {MANY} connections.", results.rate)?;
     match cores {
         Cores { generator: Some(generator), upstream: Some(upstream), target: Some(target) } => {
@@ -43,17 +42,42 @@ fn conditions(text: &mut String, results: &Results, cores: &Cores, plan: Plan) -
     if results.nginx.is_none() {
         writeln!(text, "nginx is not installed and left out.")?;
     }
-    let Some(others) = others else { return Ok(()) };
-    writeln!(text, "Other work of the machine, in % of one core: {others:.0}.\n")
+    noise(text, &results.noise, plan.rounds)
+}
+
+/// The machine in each round, and what was dropped.
+fn noise(text: &mut String, rounds: &[(Noise, bool)], planned: usize) -> fmt::Result {
+    let used = rounds.iter().filter(|(_, is_used)| *is_used).count();
+    let noisy = rounds.iter().filter(|(noise, _)| !noise.is_quiet()).count();
+    let dropped = rounds.len() - used;
+    let (made, took) = (rounds.len(), "others or the host took more than 5 % of a core");
+    match (noisy, dropped) {
+        (0, _) => writeln!(text, "No round was noisy.")?,
+        (_, 0) => {
+            writeln!(text, "**Noisy**: in {noisy} of {made} rounds {took}, and all are used.")?;
+        }
+        _ => {
+            writeln!(text, "{dropped} of {made} rounds were dropped, in which {took}.")?;
+            writeln!(text, "{used} rounds are used of {planned} planned.")?;
+        }
+    }
+    writeln!(text, "\n| round | load average | steal, % of a core | others, % of a core | |")?;
+    writeln!(text, "|{}", "---|".repeat(5))?;
+    for (number, (Noise { load_average, steal, others }, is_used)) in (1..).zip(rounds) {
+        let (steal, others) = (steal * 100.0, others * 100.0);
+        let dropped = if *is_used { "" } else { "dropped" };
+        writeln!(text, "| {number} | {load_average:.2} | {steal:.1} | {others:.1} | {dropped} |")?;
+    }
+    writeln!(text)
 }
 
 fn figures(text: &mut String, results: &Results) -> fmt::Result {
-    writeln!(
+    write!(
         text,
         "| target | calls/s, 1 | median, 1 | p99, 1 | CPU/call, 1 | calls/s, {MANY} | median, {MANY} \
          | p99, {MANY} | CPU/call, {MANY} | p99, fixed rate | CPU/call, {CROWD} | first byte | idle | per connection |"
     )?;
-    writeln!(text, "|{}", "---|".repeat(14))?;
+    writeln!(text, "\n|{}", "---|".repeat(14))?;
     for measured in all(results) {
         write!(text, "| {} |", measured.name)?;
         loops(text, &measured.rounds, |round| &round.one)?;
@@ -144,4 +168,30 @@ fn once(text: &mut String, results: &Results) -> fmt::Result {
         writeln!(text, "| {figure} | {goal} | {measured} |{} |", after(verdict))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(others: &[f64], are_used: bool) -> String {
+        let rounds = others.iter().map(|&others| {
+            let noise = Noise { load_average: 2.0, steal: 0.0, others };
+            (noise, are_used || noise.is_quiet())
+        });
+        let mut text = String::new();
+        noise(&mut text, &rounds.collect::<Vec<_>>(), 3).expect("a text");
+        text
+    }
+
+    #[test]
+    fn it_is_told_how_many_rounds_were_dropped_and_when_noisy_ones_are_used() {
+        assert!(told(&[0.01; 3], false).starts_with("No round was noisy.\n"));
+        let dropped = told(&[0.01, 0.5, 0.01, 0.01], false);
+        assert!(dropped.starts_with("1 of 4 rounds were dropped"), "{dropped}");
+        assert!(dropped.contains("| 2 | 2.00 | 0.0 | 50.0 | dropped |\n| 3 |"), "{dropped}");
+        assert!(dropped.contains("\n3 rounds are used of 3 planned."), "{dropped}");
+        let noisy = told(&[0.5; 6], true);
+        assert!(noisy.starts_with("**Noisy**: in 6 of 6 rounds"), "{noisy}");
+    }
 }

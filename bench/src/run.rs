@@ -6,7 +6,7 @@ use std::{
     ffi::OsStr,
     io::{self, Write as _},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -15,18 +15,17 @@ use anyhow::Context as _;
 use crate::{
     cached, curve,
     goals::{Measured, Results},
-    keyway::{self, Mode},
+    keyway::Mode,
     machine::Cores,
-    memory::{self, Memory},
-    nagle, nginx, once, peers,
+    memory, nagle, once, peers,
     process::{Process, Start},
     report,
-    rounds::{self, Plan, Round, Upstream},
+    rounds::{self, Plan, Rounds, Upstream},
     target::Target,
+    targets::{MODES, Targets},
 };
 
-const MODES: [Mode; 3] = [Mode::SingleUser, Mode::Tokens, Mode::OAuth];
-const WHOLE: Plan = Plan { rounds: 7, time: Duration::from_millis(1_500), streams: 100 };
+const WHOLE: Plan = Plan { rounds: 9, time: Duration::from_millis(1_300), streams: 100 };
 const QUICK: Plan = Plan { rounds: 3, time: Duration::from_millis(1_200), streams: 60 };
 
 /// What is measured, and how long.
@@ -59,13 +58,11 @@ pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> 
     let directory = tempfile::tempdir()?;
     let (process, address) = start_own(&[OsStr::new("upstream")], cores.upstream).await?;
     let upstream = Upstream { process, address };
-    let of = |mode| keyway::Plan::new(keyway, mode, directory.path(), address, cores.target);
+    let targets = Targets { keyway, directory: directory.path(), upstream: address, cores };
+    let of = |mode| targets.keyway(mode);
 
     let plan = if options.quick { QUICK } else { WHOLE };
-    let targets = start_targets(keyway, directory.path(), address, cores).await?;
-    let measured = measure(&targets, &upstream, plan).await;
-    end(targets).await?;
-    let mut results = measured?;
+    let mut results = measure(&targets, &upstream, plan).await?;
     results.once.extend(nagle::measure(keyway, directory.path(), cores).await?);
     let once = once::measure(&of(Mode::OAuth)).await?;
     results.counted.extend(once.counted);
@@ -101,49 +98,31 @@ pub(crate) async fn start_own(
     Ok((process, address))
 }
 
-/// Direct, the floor, Keyway in each mode, and nginx where it is installed, in this order.
-async fn start_targets(
-    keyway: &Path,
-    directory: &Path,
-    upstream: SocketAddr,
-    cores: &Cores,
-) -> anyhow::Result<Vec<Target>> {
-    let to = upstream.to_string();
-    let (floor, address) = start_own(&["floor".as_ref(), to.as_ref()], cores.target).await?;
-    let mut targets =
-        vec![Target::plain("direct", upstream, None), Target::plain("floor", address, Some(floor))];
-    for mode in MODES {
-        let plan = keyway::Plan::new(keyway, mode, directory, upstream, cores.target);
-        targets.push(plan.start().await?);
-    }
-    targets.extend(nginx::start(directory, upstream, cores.target).await?);
-    Ok(targets)
-}
-
-async fn measure(targets: &[Target], upstream: &Upstream, plan: Plan) -> anyhow::Result<Results> {
-    let mut memories = Vec::with_capacity(targets.len());
-    for target in targets {
+async fn measure(
+    targets: &Targets<'_>,
+    upstream: &Upstream,
+    plan: Plan,
+) -> anyhow::Result<Results> {
+    let first = targets.start().await?;
+    let mut measured = Vec::with_capacity(first.len());
+    for target in &first {
         let memory = memory::measure(target).await;
-        memories.push(memory.with_context(|| format!("the memory of {}", target.name))?);
+        let memory = memory.with_context(|| format!("the memory of {}", target.name))?;
+        measured.push(Measured { name: target.name, memory, rounds: vec![] });
     }
-    let floor = targets.get(1).context("the floor is missing")?;
+    let floor = first.get(1).context("the floor is missing")?;
     let rate = rounds::fixed_rate(floor, plan).await?;
-    let rounds = rounds::measure(targets, upstream, plan, rate).await?;
-    results(targets, memories, rounds, rate).context("a target is missing")
-}
-
-fn results(
-    targets: &[Target],
-    memories: Vec<Option<Memory>>,
-    rounds: Vec<Vec<Round>>,
-    rate: f64,
-) -> Option<Results> {
-    let parts = targets.iter().zip(memories).zip(rounds);
-    let mut all =
-        parts.map(|((target, memory), rounds)| Measured { name: target.name, rounds, memory });
-    let (direct, floor) = (all.next()?, all.next()?);
+    end(first).await?;
+    let Rounds { figures, noise } = rounds::measure(targets, upstream, plan, rate).await?;
+    for (measured, rounds) in measured.iter_mut().zip(figures) {
+        measured.rounds = rounds;
+    }
+    let mut all = measured.into_iter();
+    let mut next = || all.next().context("a target is missing");
+    let (direct, floor) = (next()?, next()?);
     let keyway = all.by_ref().take(MODES.len()).collect();
-    Some(Results { direct, floor, keyway, nginx: all.next(), rate, counted: vec![], once: vec![] })
+    let (nginx, counted, once) = (all.next(), vec![], vec![]);
+    Ok(Results { direct, floor, nginx, keyway, rate, noise, counted, once })
 }
 
 /// Ends the targets' processes.
