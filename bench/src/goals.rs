@@ -6,6 +6,7 @@ use std::fmt;
 use crate::{
     memory::Memory,
     noise::Noise,
+    perf::PerCall,
     rounds::{Figures, Round},
     spread::Spread,
     verdict::Verdict,
@@ -19,6 +20,8 @@ pub(crate) struct Measured {
     pub(crate) rounds: Vec<Round>,
     /// Memory; none where it has no process of its own.
     pub(crate) memory: Option<Memory>,
+    /// What a call takes besides processor time.
+    pub(crate) per_call: PerCall,
 }
 
 /// All that was measured.
@@ -248,7 +251,7 @@ mod tests {
             at_rate: figures(*median, *cpu),
             first_byte: *median,
         });
-        Measured { name, rounds: rounds.collect(), memory: None }
+        Measured { name, rounds: rounds.collect(), memory: None, per_call: PerCall::default() }
     }
 
     fn goal_of(results: &Results, figure: &str) -> Option<Spread> {

@@ -21,6 +21,7 @@ mod noise;
 mod once;
 mod paced;
 mod peers;
+mod perf;
 mod process;
 mod report;
 mod rounds;

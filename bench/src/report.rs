@@ -6,6 +6,7 @@ use crate::{
     goals::{Counter, Goal, Measured, Results, Row},
     machine::Cores,
     noise::Noise,
+    perf::PerCall,
     rounds::{CROWD, Figures, MANY, Plan, Round},
     spread::median_of,
     verdict::Verdict,
@@ -77,7 +78,11 @@ fn figures(text: &mut String, results: &Results) -> fmt::Result {
         "| target | calls/s, 1 | median, 1 | p99, 1 | CPU/call, 1 | calls/s, {MANY} | median, {MANY} \
          | p99, {MANY} | CPU/call, {MANY} | p99, fixed rate | CPU/call, {CROWD} | first byte | idle | per connection |"
     )?;
-    writeln!(text, "\n|{}", "---|".repeat(14))?;
+    let perf = counted_by_perf(results);
+    for (name, _) in &perf {
+        write!(text, " {name}/call, {MANY} |")?;
+    }
+    writeln!(text, "\n|{}", "---|".repeat(14 + perf.len()))?;
     for measured in all(results) {
         write!(text, "| {} |", measured.name)?;
         loops(text, &measured.rounds, |round| &round.one)?;
@@ -91,9 +96,24 @@ fn figures(text: &mut String, results: &Results) -> fmt::Result {
         let memory = measured.memory.as_ref();
         cell(text, memory.map(|memory| memory.idle / 1024.0), 1, "MiB")?;
         cell(text, memory.map(|memory| memory.per_connection), 1, "KiB")?;
+        for (_, of) in &perf {
+            cell(text, of(&measured.per_call), 1, "")?;
+        }
         writeln!(text)?;
     }
     writeln!(text)
+}
+
+type CountedByPerf = (&'static str, fn(&PerCall) -> Option<f64>);
+
+/// What perf could count here.
+fn counted_by_perf(results: &Results) -> Vec<CountedByPerf> {
+    let counters: [CountedByPerf; 2] = [
+        ("system calls", |per_call| per_call.system_calls),
+        ("instructions", |per_call| per_call.instructions),
+    ];
+    let is_there = |(_, of): &CountedByPerf| all(results).any(|one| of(&one.per_call).is_some());
+    counters.into_iter().filter(is_there).collect()
 }
 
 /// The four cells of one loop: each the median of the rounds.

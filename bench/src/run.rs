@@ -17,7 +17,7 @@ use crate::{
     goals::{Measured, Results},
     keyway::Mode,
     machine::Cores,
-    memory, nagle, once, peers,
+    memory, nagle, once, peers, perf,
     process::{Process, Start},
     report,
     rounds::{self, Plan, Rounds, Upstream},
@@ -106,9 +106,10 @@ async fn measure(
     let first = targets.start().await?;
     let mut measured = Vec::with_capacity(first.len());
     for target in &first {
-        let memory = memory::measure(target).await;
-        let memory = memory.with_context(|| format!("the memory of {}", target.name))?;
-        measured.push(Measured { name: target.name, memory, rounds: vec![] });
+        let of =
+            async || anyhow::Ok((memory::measure(target).await?, perf::measure(target).await?));
+        let (memory, per_call) = of().await.with_context(|| target.name)?;
+        measured.push(Measured { name: target.name, memory, per_call, rounds: vec![] });
     }
     let floor = first.get(1).context("the floor is missing")?;
     let rate = rounds::fixed_rate(floor, plan).await?;
