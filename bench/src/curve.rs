@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use crate::{
     copies,
     goals::Row,
     keyway::Plan,
     load::Loop,
     once::{self, Cold},
-    process::Process,
     rounds::MANY,
     run,
     spread::Spread,
@@ -81,9 +82,9 @@ async fn beside(plan: &Plan, connectors: u32) -> anyhow::Result<Plan> {
 /// # Errors
 /// Where a call fails.
 pub(crate) async fn cpu(target: &Target) -> anyhow::Result<f64> {
-    let seconds = || target.process.as_ref().map_or(Ok(0.0), Process::cpu_seconds);
-    let calls = Loop::open(target, MANY).await?;
-    let before = seconds()?;
+    let process = target.process.as_ref().context("Keyway is a process")?;
+    let mut calls = Loop::open(target, MANY).await?;
+    let before = process.cpu_time()?;
     let load = calls.run(TIME).await?;
-    Ok((seconds()? - before) / load.calls() * 1e6)
+    Ok(process.cpu_time()?.since(&before) / load.calls() * 1e6)
 }

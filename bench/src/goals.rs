@@ -1,10 +1,15 @@
 //! The goals, and how Keyway stands to each: ratios within one round, so that what the machine did besides
 //! is in both sides.
 
+use std::fmt;
+
 use crate::{
     memory::Memory,
+    noise::Noise,
+    perf::PerCall,
     rounds::{Figures, Round},
     spread::Spread,
+    verdict::Verdict,
 };
 
 /// All that was measured of one target.
@@ -15,6 +20,8 @@ pub(crate) struct Measured {
     pub(crate) rounds: Vec<Round>,
     /// Memory; none where it has no process of its own.
     pub(crate) memory: Option<Memory>,
+    /// What a call takes besides processor time.
+    pub(crate) per_call: PerCall,
 }
 
 /// All that was measured.
@@ -29,6 +36,10 @@ pub(crate) struct Results {
     pub(crate) keyway: Vec<Measured>,
     /// The rate of the open loops, in calls a second.
     pub(crate) rate: f64,
+    /// The noise of each round that was made, and whether the round is used.
+    pub(crate) noise: Vec<(Noise, bool)>,
+    /// What is counted once and exactly, so that a miss fails the run.
+    pub(crate) counted: Vec<Row>,
     /// What is measured once, beside the rounds.
     pub(crate) once: Vec<Row>,
 }
@@ -45,6 +56,23 @@ pub(crate) struct Row {
     pub(crate) is_met: bool,
 }
 
+/// One exact counter, and each mode's counts of it.
+pub(crate) struct Counter {
+    /// What is counted.
+    pub(crate) figure: &'static str,
+    /// What is due to each call.
+    pub(crate) due: f64,
+    /// What was counted, in the modes' order; none where it cannot be.
+    pub(crate) counted: Vec<Option<Counts>>,
+}
+
+/// What was counted for a call, in the loops that had the least and the most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Counts {
+    least: f64,
+    most: f64,
+}
+
 /// One goal, and each mode's figure for it.
 pub(crate) struct Goal {
     /// What is measured.
@@ -57,40 +85,78 @@ pub(crate) struct Goal {
     pub(crate) measured: Vec<Option<Spread>>,
 }
 
+impl Counter {
+    /// Whether these counts are what is due, in every loop.
+    pub(crate) fn verdict(&self, counts: &Counts) -> Verdict {
+        let is_due = |count: f64| (count - self.due).abs() < f64::EPSILON;
+        Verdict::of(is_due(counts.least) && is_due(counts.most))
+    }
+}
+
+impl Counts {
+    fn of(counts: impl Iterator<Item = f64> + Clone) -> Option<Self> {
+        Some(Self {
+            least: counts.clone().min_by(f64::total_cmp)?,
+            most: counts.max_by(f64::total_cmp)?,
+        })
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { least, most } = self;
+        if most > least {
+            return write!(f, "{least:.6}–{most:.6}");
+        }
+        write!(f, "{most:.4}")
+    }
+}
+
 impl Goal {
-    /// Whether a figure meets it, by its median as it is printed.
-    pub(crate) fn is_met_by(&self, spread: &Spread) -> bool {
-        let printed = format!("{:.*}", self.digits, spread.median);
-        let Some(at_most) = self.at_most else { return true };
-        printed.parse::<f64>().is_ok_and(|median| median <= at_most)
+    /// How a figure stands to it; none where there is no goal.
+    pub(crate) fn verdict(&self, spread: &Spread) -> Option<Verdict> {
+        Some(Verdict::of_spread(spread, self.at_most?, self.digits))
     }
 }
 
 type Compute<'a> = Box<dyn Fn(&Measured) -> Option<Spread> + 'a>;
 
 impl Results {
-    /// Every goal of the issue that is measured yet.
+    /// The goals but for those that are counted.
     pub(crate) fn goals(&self) -> Vec<Goal> {
-        let mut goals = self.counters();
-        goals.extend(self.ratios());
+        let mut goals = self.ratios();
         goals.extend(self.memory());
         goals
     }
 
-    fn counters(&self) -> Vec<Goal> {
-        let many = |figure: fn(&Figures) -> Option<f64>| -> Compute<'_> {
-            Box::new(move |keyway| {
-                let loops = keyway.rounds.iter().flat_map(Round::loops);
-                Spread::of(loops.filter_map(figure))
-            })
+    /// What is counted for each warm call.
+    pub(crate) fn counters(&self) -> Vec<Counter> {
+        let counter = |figure, due, count: fn(&Figures) -> Option<f64>| {
+            let counted = self.keyway.iter().map(|keyway| {
+                Counts::of(keyway.rounds.iter().flat_map(Round::loops).filter_map(count))
+            });
+            Counter { figure, due, counted: counted.collect() }
         };
-        let requests = "server requests per warm call, counted by the server";
-        let by_keyway = "server requests per warm call, counted by Keyway";
         vec![
-            self.goal(requests, 1.0, 4, many(|figures| Some(figures.requests))),
-            self.goal(by_keyway, 1.0, 4, many(|figures| figures.requests_by_keyway)),
-            self.goal("database queries per warm call", 0.0, 4, many(|figures| figures.queries)),
+            counter("server requests per warm call, counted by the server", 1.0, |figures| {
+                Some(figures.requests)
+            }),
+            counter("server requests per warm call, counted by Keyway", 1.0, |figures| {
+                figures.requests_by_keyway
+            }),
+            counter("database queries per warm call", 0.0, |figures| figures.queries),
         ]
+    }
+
+    /// What was counted and is not what is due. There is no noise in it, so it fails the run.
+    pub(crate) fn miscounts(&self) -> Vec<String> {
+        let counters = self.counters();
+        let warm = counters.iter().filter(|counter| {
+            let mut counts = counter.counted.iter().flatten();
+            counts.any(|counts| counter.verdict(counts) == Verdict::Missed)
+        });
+        let once = self.counted.iter().filter(|row| !row.is_met).map(|row| row.figure.clone());
+        warm.map(|counter| counter.figure.to_owned()).chain(once).collect()
     }
 
     fn ratios(&self) -> Vec<Goal> {
@@ -174,7 +240,6 @@ mod tests {
             requests: 1.0,
             requests_by_keyway: Some(1.0),
             queries: Some(0.0),
-            others: 0.0,
         }
     }
 
@@ -186,7 +251,7 @@ mod tests {
             at_rate: figures(*median, *cpu),
             first_byte: *median,
         });
-        Measured { name, rounds: rounds.collect(), memory: None }
+        Measured { name, rounds: rounds.collect(), memory: None, per_call: PerCall::default() }
     }
 
     fn goal_of(results: &Results, figure: &str) -> Option<Spread> {
@@ -194,16 +259,22 @@ mod tests {
         goals.iter().find(|goal| goal.figure == figure)?.measured[0]
     }
 
-    #[test]
-    fn ratios_are_of_the_same_round_and_what_is_not_there_is_left_out() {
-        let results = Results {
+    fn results() -> Results {
+        Results {
             direct: measured("direct", &[(10.0, 0.0), (20.0, 0.0)]),
             floor: measured("floor", &[(60.0, 10.0), (120.0, 20.0)]),
             nginx: None,
             keyway: vec![measured("keyway", &[(70.0, 11.0), (140.0, 22.0)])],
             rate: 1.0,
+            noise: vec![],
+            counted: vec![],
             once: vec![],
-        };
+        }
+    }
+
+    #[test]
+    fn ratios_are_of_the_same_round_and_what_is_not_there_is_left_out() {
+        let results = results();
         let cpu = goal_of(&results, "CPU per call at 32 connections / floor");
         assert_eq!(cpu.map(|cpu| format!("{cpu:.2}")).as_deref(), Some("1.10"));
         let added = goal_of(&results, "median added at 1 connection / what the floor adds");
@@ -213,12 +284,20 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_is_met_by_the_figure_that_is_printed() {
-        let mut goal = Goal { figure: "", at_most: Some(1.25), digits: 2, measured: vec![] };
-        let spread = |median| Spread { min: 0.0, median, max: 9.0 };
-        assert!(goal.is_met_by(&spread(1.2549)));
-        assert!(!goal.is_met_by(&spread(1.256)));
-        goal.at_most = None;
-        assert!(goal.is_met_by(&spread(1.256)));
+    fn a_count_that_is_not_due_in_one_loop_fails_the_run() {
+        let mut results = results();
+        let row = |figure: &str, is_met| Row {
+            figure: figure.to_owned(),
+            goal: "1",
+            measured: String::new(),
+            is_met,
+        };
+        results.once = vec![row("a latency", false)];
+        results.counted = vec![row("queries of a cold call", true), row("token requests", false)];
+        assert_eq!(results.miscounts(), ["token requests"]);
+        results.keyway[0].rounds[1].crowd.queries = Some(0.000_01);
+        assert_eq!(results.miscounts(), ["database queries per warm call", "token requests"]);
+        let counted = results.counters()[2].counted[0].expect("there are counts");
+        assert_eq!(counted.to_string(), "0.000000–0.000010");
     }
 }

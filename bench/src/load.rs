@@ -26,7 +26,14 @@ pub(crate) struct Load {
 }
 
 /// The connections of a loop, opened and warm.
-pub(crate) struct Loop(Vec<Connection>);
+pub(crate) struct Loop {
+    connections: Vec<Connection>,
+    /// The id of the next call over each, so that no text comes twice.
+    next: u64,
+}
+
+/// A connection whose part of a loop is done, and how long each of its calls took, in µs.
+pub(crate) type Worked = anyhow::Result<(Connection, Vec<f64>)>;
 
 impl Loop {
     /// Opens that many connections and makes one call over each.
@@ -35,9 +42,10 @@ impl Loop {
     /// Where a call fails.
     pub(crate) async fn open(target: &Target, connections: usize) -> anyhow::Result<Self> {
         let mut opened = Self::connect(target, connections).await?;
-        for connection in &mut opened.0 {
+        for connection in &mut opened.connections {
             connection.call(0).await?;
         }
+        opened.next = 1;
         Ok(opened)
     }
 
@@ -50,7 +58,7 @@ impl Loop {
         for caller in 0..connections {
             opened.push(Connection::open(target, caller).await?);
         }
-        Ok(Self(opened))
+        Ok(Self { connections: opened, next: 0 })
     }
 
     /// Opens that many connections, of each target as many, and calls over none.
@@ -63,7 +71,7 @@ impl Loop {
             let target = &targets[number % targets.len()];
             opened.push(Connection::open(target, number / targets.len()).await?);
         }
-        Ok(Self(opened))
+        Ok(Self { connections: opened, next: 0 })
     }
 
     /// Calls once over each connection, over all at once, and gives each time in µs, sorted.
@@ -71,15 +79,17 @@ impl Loop {
     /// # Errors
     /// Where a call fails.
     pub(crate) async fn once(mut self) -> anyhow::Result<Vec<f64>> {
-        let times: anyhow::Result<Vec<f64>> = self.each_once(1).await.into_iter().collect();
+        let times: anyhow::Result<Vec<f64>> = self.each_once().await.into_iter().collect();
         let mut times = times?;
         times.sort_by(f64::total_cmp);
         Ok(times)
     }
 
     /// Calls once over each connection, over all at once, and gives how each call ended.
-    pub(crate) async fn each_once(&mut self, id: u64) -> Vec<anyhow::Result<f64>> {
-        let calls = self.0.iter_mut().map(|connection| connection.call(id));
+    pub(crate) async fn each_once(&mut self) -> Vec<anyhow::Result<f64>> {
+        let id = self.next;
+        self.next += 1;
+        let calls = self.connections.iter_mut().map(|connection| connection.call(id));
         futures_util::future::join_all(calls).await
     }
 
@@ -87,22 +97,22 @@ impl Loop {
     ///
     /// # Errors
     /// Where a call fails.
-    pub(crate) async fn run(self, time: Duration) -> anyhow::Result<Load> {
-        let begun = Instant::now();
+    pub(crate) async fn run(&mut self, time: Duration) -> anyhow::Result<Load> {
+        let (begun, first) = (Instant::now(), self.next);
         let mut workers = JoinSet::new();
-        for mut connection in self.0 {
+        for mut connection in self.connections.drain(..) {
             workers.spawn(async move {
                 let mut latencies = Vec::new();
-                for id in 1.. {
+                for id in first.. {
                     if begun.elapsed() >= time {
                         break;
                     }
                     latencies.push(connection.call(id).await?);
                 }
-                anyhow::Ok(latencies)
+                anyhow::Ok((connection, latencies))
             });
         }
-        Load::of(workers, begun).await
+        self.gather(workers, begun).await
     }
 
     /// Calls over all connections together `rate` times a second for `time`, whether or not the calls before
@@ -110,29 +120,35 @@ impl Loop {
     ///
     /// # Errors
     /// Where a call fails.
-    pub(crate) async fn run_at(self, rate: f64, time: Duration) -> anyhow::Result<Load> {
-        paced::run(self.0, rate, time).await
+    pub(crate) async fn run_at(&mut self, rate: f64, time: Duration) -> anyhow::Result<Load> {
+        let begun = Instant::now();
+        let connections = std::mem::take(&mut self.connections);
+        let workers = paced::start(connections, self.next, begun, rate, time);
+        self.gather(workers, begun).await
+    }
+
+    /// What the workers measured of a loop that has `begun` then, when they are done; the connections are for
+    /// the next loop.
+    async fn gather(
+        &mut self,
+        mut workers: JoinSet<Worked>,
+        begun: Instant,
+    ) -> anyhow::Result<Load> {
+        let (mut latencies, mut most) = (Vec::new(), 0);
+        while let Some(worked) = workers.join_next().await {
+            let (connection, mut took) = worked??;
+            most = most.max(took.len());
+            latencies.append(&mut took);
+            self.connections.push(connection);
+        }
+        let time = begun.elapsed();
+        self.next += u64::try_from(most)?;
+        latencies.sort_by(f64::total_cmp);
+        Ok(Load { latencies, time })
     }
 }
 
 impl Load {
-    /// What the workers of a loop measured that has `begun` then, when they are done.
-    ///
-    /// # Errors
-    /// Where one of them failed.
-    pub(crate) async fn of(
-        mut workers: JoinSet<anyhow::Result<Vec<f64>>>,
-        begun: Instant,
-    ) -> anyhow::Result<Self> {
-        let mut latencies = Vec::new();
-        while let Some(worker) = workers.join_next().await {
-            latencies.append(&mut worker??);
-        }
-        let time = begun.elapsed();
-        latencies.sort_by(f64::total_cmp);
-        Ok(Self { latencies, time })
-    }
-
     /// How many calls there were.
     #[expect(clippy::cast_precision_loss, reason = "a count of calls within seconds")]
     pub(crate) fn calls(&self) -> f64 {

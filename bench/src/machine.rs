@@ -3,6 +3,7 @@
 use std::{fs, process::Command};
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// USER_HZ: the unit of `/proc` in ticks each second, 100 on every Linux that Keyway is built for.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -75,31 +76,42 @@ fn numbers(text: &str) -> Vec<usize> {
     ranges.flatten().collect()
 }
 
+/// Lets this process, and those that it starts, open as many files as the system allows: in every loop each
+/// target has connections of its own.
+///
+/// # Errors
+/// Where the limit cannot be raised.
+pub(crate) fn allow_many_files() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
+}
+
 /// The value of a line `name value` of a file of `/proc`.
 pub(crate) fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
 }
 
-/// The processor time that all work of the machine has taken, in seconds, other guests' included.
-pub(crate) fn busy_seconds() -> anyhow::Result<f64> {
+/// What the host took away from this machine for other guests, in seconds, over all cores.
+///
+/// # Errors
+/// Where `/proc/stat` cannot be read.
+pub(crate) fn steal_seconds() -> anyhow::Result<f64> {
     let text = fs::read_to_string("/proc/stat")?;
-    let ticks = field(&text, "cpu ").and_then(busy_ticks);
+    let ticks = field(&text, "cpu ").and_then(steal_ticks);
     Ok(ticks.context("/proc/stat has no line cpu")? / TICKS_PER_SECOND)
 }
 
-/// All but the times of rest: `user nice system idle iowait irq softirq steal`.
-fn busy_ticks(line: &str) -> Option<f64> {
-    let ticks: Vec<f64> =
-        line.split_ascii_whitespace().map_while(|number| number.parse().ok()).collect();
-    Some(ticks.get(..3)?.iter().sum::<f64>() + ticks.get(5..8)?.iter().sum::<f64>())
+/// The eighth of `user nice system idle iowait irq softirq steal`.
+fn steal_ticks(line: &str) -> Option<f64> {
+    line.split_ascii_whitespace().nth(7)?.parse().ok()
 }
 
-/// The processor time that a process has taken, user and system, in seconds.
-///
-/// # Errors
-/// Where the process has ended.
-pub(crate) fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
-    Ok(Stat::of(id)?.cpu)
+/// The processes that there are now, with their ids.
+pub(crate) fn processes() -> impl Iterator<Item = (u32, Stat)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    // One that has ended meanwhile is no longer there.
+    ids.filter_map(|id| Some((id, Stat::of(id).ok()?)))
 }
 
 /// What `/proc/PID/stat` tells of a process.
@@ -165,8 +177,8 @@ mod tests {
     }
 
     #[test]
-    fn rest_is_not_counted_as_work() {
-        let ticks = busy_ticks("1 2 3 1000 1000 4 5 6 0 0").expect("it has the fields");
-        assert!((ticks - 21.0).abs() < f64::EPSILON);
+    fn what_the_host_took_is_told_apart_from_work_and_rest() {
+        assert_eq!(steal_ticks("1 2 3 1000 1000 4 5 6 0 0"), Some(6.0));
+        assert_eq!(steal_ticks("1 2 3"), None);
     }
 }

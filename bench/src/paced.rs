@@ -11,44 +11,43 @@ use tokio::{
 
 use crate::{
     connection::{Connection, micros},
-    load::Load,
+    load::Worked,
 };
 
-/// Calls over the connections in turn, `rate` times a second, for `time`.
-///
-/// # Errors
-/// Where a call fails.
-pub(crate) async fn run(
+/// Calls over the connections in turn, `rate` times a second, for `time` from `begun` on; the ids of each
+/// count from `first`.
+pub(crate) fn start(
     connections: Vec<Connection>,
+    first: u64,
+    begun: Instant,
     rate: f64,
     time: Duration,
-) -> anyhow::Result<Load> {
-    let begun = Instant::now();
+) -> JoinSet<Worked> {
     let mut workers = JoinSet::new();
     let mut queues = Vec::with_capacity(connections.len());
     for connection in connections {
         let (queue, due) = mpsc::unbounded_channel();
         queues.push(queue);
-        workers.spawn(answer_for(connection, due));
+        workers.spawn(answer_for(connection, first, due));
     }
     // A thread, since the runtime's own clock is only good for whole milliseconds.
     spawn_blocking(move || release(&queues, begun, rate, time));
-    Load::of(workers, begun).await
+    workers
 }
 
 /// Makes the calls of one connection as they fall due, and gives how long after that each was answered.
 async fn answer_for(
     mut connection: Connection,
+    first: u64,
     mut due: UnboundedReceiver<Instant>,
-) -> anyhow::Result<Vec<f64>> {
+) -> Worked {
     let mut latencies = Vec::new();
-    let mut id = 0;
-    while let Some(due) = due.recv().await {
-        id += 1;
+    for id in first.. {
+        let Some(due) = due.recv().await else { break };
         connection.call(id).await?;
         latencies.push(micros(due.elapsed()));
     }
-    Ok(latencies)
+    Ok((connection, latencies))
 }
 
 /// Hands out each call when it is due; ends early where a connection has failed.

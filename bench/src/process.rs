@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::machine;
+use crate::{cpu::CpuTime, machine};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -86,9 +86,9 @@ impl Process {
         self.id
     }
 
-    /// The processor time it has taken, in seconds.
-    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        machine::cpu_seconds(self.id)
+    /// The processor time that it has taken until now.
+    pub(crate) fn cpu_time(&self) -> anyhow::Result<CpuTime> {
+        CpuTime::of(self.id)
     }
 
     /// What it holds in memory now, in KiB.

@@ -32,7 +32,40 @@ const MOST: usize = 4;
 /// The database whose users have called, which others begin as copies of.
 const USED: &str = "used";
 
-/// Measures on a cluster of its own, started with the programs in `binaries`, and gives the table.
+/// What was found, in rows.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// What is counted exactly, so that a miss fails the run.
+    counted: Vec<Row>,
+    /// What has chance in it.
+    measured: Vec<Row>,
+}
+
+impl Found {
+    fn add(&mut self, other: Self) {
+        self.counted.extend(other.counted);
+        self.measured.extend(other.measured);
+    }
+
+    /// The table, as Markdown; what is counted comes first.
+    pub(crate) fn table(&self) -> Result<String, fmt::Error> {
+        let mut text =
+            String::from("\n| measured on PostgreSQL | goal | keyway |\n|---|---|---|\n");
+        for Row { figure, goal, measured, is_met } in self.counted.iter().chain(&self.measured) {
+            let verdict = if *is_met { "" } else { " **missed**" };
+            writeln!(text, "| {figure} | {goal} | {measured}{verdict} |")?;
+        }
+        Ok(text)
+    }
+
+    /// What was counted and is not what is due.
+    pub(crate) fn miscounts(&self) -> Vec<String> {
+        let missed = self.counted.iter().filter(|row| !row.is_met);
+        missed.map(|row| row.figure.clone()).collect()
+    }
+}
+
+/// Measures on a cluster of its own, started with the programs in `binaries`.
 ///
 /// # Errors
 /// Where PostgreSQL or Keyway does not start, or what is made before a measurement is refused.
@@ -41,7 +74,7 @@ pub(crate) async fn measure(
     binaries: &Path,
     cores: &Cores,
     is_quick: bool,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<Found> {
     let cluster = Cluster::start(binaries, cores.upstream).await?;
     let used = cluster.database(USED, None).await?;
     let used = Plan { database: used, ..plan.clone() }.start().await?;
@@ -51,20 +84,20 @@ pub(crate) async fn measure(
     let database = cluster.database("replicas", Some(USED)).await?;
     let on_replicas = Plan { database, ..plan.clone() };
     let replicas = start(&on_replicas, cores).await?;
-    let mut rows = Vec::new();
+    let mut found = Found::default();
     for count in [1, MOST] {
-        rows.extend(storm::measure(&on_replicas, &replicas[..count]).await?);
+        found.add(storm::measure(&on_replicas, &replicas[..count]).await?);
     }
     let statements = Statements::of(&cluster, "replicas").await?;
     let rounds = if is_quick { warm::QUICK_ROUNDS } else { warm::ROUNDS };
-    rows.extend(warm::measure(&replicas, statements, cores, rounds).await?);
-    rows.push(revocation::measure(&replicas).await?);
-    rows.extend(herd::measure(&on_replicas, &replicas[0]).await?);
+    found.add(warm::measure(&replicas, statements, cores, rounds).await?);
+    found.measured.push(revocation::measure(&replicas).await?);
+    found.add(herd::measure(&on_replicas, &replicas[0]).await?);
     run::end(replicas).await?;
-    rows.extend(killed::measure(&on_replicas).await?);
+    found.counted.extend(killed::measure(&on_replicas).await?);
     let scale = if is_quick { curve::QUICK } else { curve::WHOLE };
-    rows.extend(curve::measure(&cluster, plan, USED, scale).await?);
-    Ok(table(&rows)?)
+    found.add(curve::measure(&cluster, plan, USED, scale).await?);
+    Ok(found)
 }
 
 /// As many replicas on the plan's database as there are at the most, on cores of their own where there are
@@ -102,11 +135,23 @@ async fn counts(plan: &Plan) -> anyhow::Result<Counts> {
     Ok(serde_json::from_str(&load::fetch(plan.upstream, COUNTS_PATH).await?)?)
 }
 
-fn table(rows: &[Row]) -> Result<String, fmt::Error> {
-    let mut text = String::from("\n| measured on PostgreSQL | goal | keyway |\n|---|---|---|\n");
-    for Row { figure, goal, measured, is_met } in rows {
-        let verdict = if *is_met { "" } else { " **missed**" };
-        writeln!(text, "| {figure} | {goal} | {measured}{verdict} |")?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_is_not_due_is_told_and_a_figure_with_chance_in_it_is_not() {
+        let row = |figure: &str, is_met| Row {
+            figure: figure.to_owned(),
+            goal: "1",
+            measured: "2".to_owned(),
+            is_met,
+        };
+        let mut found = Found { counted: vec![row("queries", false)], measured: vec![] };
+        found
+            .add(Found { counted: vec![row("requests", true)], measured: vec![row("p99", false)] });
+        assert_eq!(found.miscounts(), ["queries"]);
+        let table = found.table().expect("it is text");
+        assert!(table.ends_with("| requests | 1 | 2 |\n| p99 | 1 | 2 **missed** |\n"), "{table}");
     }
-    Ok(text)
 }

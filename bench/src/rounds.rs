@@ -1,14 +1,16 @@
-//! The rounds: every target in turn, there and back, so that what the machine does besides falls on all.
+//! The rounds: every process anew, the loops one after the other, and a round made again in which others took
+//! too much of the machine.
 
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    connection::Connection,
     load::{self, Loop},
-    machine,
+    noise::{self, Noise, Reading},
     process::Process,
-    spread::percentile,
+    run,
     target::Target,
+    targets::Targets,
+    turns::{Shape, Turns},
     upstream,
 };
 
@@ -21,14 +23,21 @@ pub(crate) const CROWD: usize = 256;
 /// throughout.
 const SHARE: f64 = 1.0 / 3.0;
 
+/// In how many turns each loop runs. A crowd has only one, since each begins with more connections to the server than
+/// a target keeps.
+const TURNS_OF_ONE: u32 = 30;
+const TURNS_OF_MANY: u32 = 10;
+const TURNS_OF_CROWD: u32 = 1;
+const TURNS_AT_RATE: u32 = 3;
+
 /// How much is measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     /// How many rounds.
     pub(crate) rounds: usize,
-    /// How long each loop of a round runs.
+    /// How long each loop of a round runs over each target.
     pub(crate) time: Duration,
-    /// How many streams each round opens.
+    /// How many streams each round opens over each target.
     pub(crate) streams: u64,
 }
 
@@ -49,8 +58,6 @@ pub(crate) struct Figures {
     pub(crate) requests_by_keyway: Option<f64>,
     /// Database queries that a call waited for, by Keyway's count.
     pub(crate) queries: Option<f64>,
-    /// The cores that other work of the machine took.
-    pub(crate) others: f64,
 }
 
 /// What one round measured of one target.
@@ -83,6 +90,24 @@ pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
 }
 
+impl Upstream {
+    /// How many requests it has taken, by its own count.
+    ///
+    /// # Errors
+    /// Where it does not say.
+    pub(crate) async fn requests(&self) -> anyhow::Result<f64> {
+        Ok(load::fetch(self.address, upstream::COUNT_PATH).await?.parse()?)
+    }
+}
+
+/// The rounds that were made.
+pub(crate) struct Rounds {
+    /// Each target's, in the targets' order: of the rounds that are used.
+    pub(crate) figures: Vec<Vec<Round>>,
+    /// The noise of each, and whether it is used.
+    pub(crate) noise: Vec<(Noise, bool)>,
+}
+
 /// The rate of the open loops: a part of what the floor does in a closed loop, in calls a second.
 ///
 /// # Errors
@@ -92,96 +117,90 @@ pub(crate) async fn fixed_rate(floor: &Target, plan: Plan) -> anyhow::Result<f64
     Ok(load.rate() * SHARE)
 }
 
-/// Measures every target in each round, the open loops at `rate` calls a second; what is given is each
-/// target's rounds, in the targets' order.
+/// Measures every target in each round, the open loops at `rate` calls a second.
 ///
 /// # Errors
-/// Where a call fails: figures of wrong answers are worth nothing.
+/// Where a target cannot be started or a call fails: figures of wrong answers are worth nothing.
 pub(crate) async fn measure(
-    targets: &[Target],
+    targets: &Targets<'_>,
     upstream: &Upstream,
     plan: Plan,
     rate: f64,
-) -> anyhow::Result<Vec<Vec<Round>>> {
-    let mut measured = vec![Vec::with_capacity(plan.rounds); targets.len()];
-    for round in 0..plan.rounds {
-        let mut order: Vec<usize> = (0..targets.len()).collect();
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        for index in order {
-            let target = &targets[index];
-            measured[index].push(Round {
-                one: figures(target, upstream, 1, None, plan.time).await?,
-                many: figures(target, upstream, MANY, None, plan.time).await?,
-                crowd: figures(target, upstream, CROWD, None, plan.time).await?,
-                at_rate: figures(target, upstream, MANY, Some(rate), plan.time).await?,
-                first_byte: first_byte(target, plan.streams).await?,
-            });
+) -> anyhow::Result<Rounds> {
+    let (mut made, mut noises) = (Vec::new(), Vec::new());
+    while !noise::are_enough(&noises, plan.rounds) {
+        let targets = targets.start_again().await?;
+        let turns = Turns { targets: &targets, upstream, round: made.len() };
+        let ids = targets.iter().filter_map(|target| target.process.as_ref()).map(Process::id);
+        let own: Vec<u32> = ids.chain([std::process::id(), upstream.process.id()]).collect();
+        let before = Reading::now(&own)?;
+        made.push(round(turns, plan, rate).await?);
+        noises.push(Reading::now(&own)?.since(&before)?);
+        run::end(targets).await?;
+    }
+    let used = noise::used(&noises);
+    let kept = made.into_iter().zip(&used).filter(|(_, is_used)| **is_used);
+    let figures = by_target(kept.map(|(round, _)| round));
+    Ok(Rounds { figures, noise: noises.into_iter().zip(used).collect() })
+}
+
+/// One round, of each target.
+async fn round(turns: Turns<'_>, plan: Plan, rate: f64) -> anyhow::Result<Vec<Round>> {
+    let shape = |connections, rate, turns| Shape { connections, rate, turns };
+    let of = async |shape| turns.figures(shape, plan.time).await;
+    let one = of(shape(1, None, TURNS_OF_ONE)).await?;
+    let many = of(shape(MANY, None, TURNS_OF_MANY)).await?;
+    let crowd = of(shape(CROWD, None, TURNS_OF_CROWD)).await?;
+    let at_rate = of(shape(MANY, Some(rate), TURNS_AT_RATE)).await?;
+    let first_bytes = turns.first_bytes(plan.streams).await?;
+    let loops = one.into_iter().zip(many).zip(crowd).zip(at_rate).zip(first_bytes);
+    Ok(loops
+        .map(|((((one, many), crowd), at_rate), first_byte)| Round {
+            one,
+            many,
+            crowd,
+            at_rate,
+            first_byte,
+        })
+        .collect())
+}
+
+/// Each target's rounds, from the targets of each round.
+fn by_target(rounds: impl Iterator<Item = Vec<Round>>) -> Vec<Vec<Round>> {
+    let mut of_targets = Vec::new();
+    for round in rounds {
+        of_targets.resize_with(round.len(), Vec::new);
+        for (rounds, figures) in of_targets.iter_mut().zip(round) {
+            rounds.push(figures);
         }
     }
-    Ok(measured)
+    of_targets
 }
 
-/// The counters and clocks at one moment.
-struct Reading {
-    target_cpu: Option<f64>,
-    own_cpu: f64,
-    busy: f64,
-    requests: f64,
-    requests_by_keyway: Option<f64>,
-    queries: Option<f64>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn reading(target: &Target, upstream: &Upstream) -> anyhow::Result<Reading> {
-    let requests = load::fetch(upstream.address, upstream::COUNT_PATH).await?.parse()?;
-    let requests_by_keyway = target.counter("keyway_upstream_requests_total", "").await?;
-    let queries = target.counter("keyway_database_queries_total", "purpose=\"request\"").await?;
-    let target_cpu = target.process.as_ref().map(Process::cpu_seconds).transpose()?;
-    let load_cpu = machine::cpu_seconds(std::process::id())? + upstream.process.cpu_seconds()?;
-    let own_cpu = load_cpu + target_cpu.unwrap_or(0.0);
-    let busy = machine::busy_seconds()?;
-    Ok(Reading { target_cpu, own_cpu, busy, requests, requests_by_keyway, queries })
-}
-
-/// What one loop measures: an open one where there is a rate.
-async fn figures(
-    target: &Target,
-    upstream: &Upstream,
-    connections: usize,
-    rate: Option<f64>,
-    time: Duration,
-) -> anyhow::Result<Figures> {
-    let calls = Loop::open(target, connections).await?;
-    let before = reading(target, upstream).await?;
-    let load = match rate {
-        Some(rate) => calls.run_at(rate, time).await?,
-        None => calls.run(time).await?,
-    };
-    let after = reading(target, upstream).await?;
-
-    let calls = load.calls();
-    let per_call = |before: Option<f64>, after: Option<f64>| Some((after? - before?) / calls);
-    let others = (after.busy - before.busy) - (after.own_cpu - before.own_cpu);
-    Ok(Figures {
-        rate: load.rate(),
-        median: percentile(&load.latencies, 0.5),
-        p99: percentile(&load.latencies, 0.99),
-        cpu: per_call(before.target_cpu, after.target_cpu).map(|cpu| cpu * 1e6),
-        requests: (after.requests - before.requests) / calls,
-        requests_by_keyway: per_call(before.requests_by_keyway, after.requests_by_keyway),
-        queries: per_call(before.queries, after.queries),
-        others: (others / load.time.as_secs_f64()).max(0.0),
-    })
-}
-
-async fn first_byte(target: &Target, streams: u64) -> anyhow::Result<f64> {
-    let mut connection = Connection::open(target, 0).await?;
-    connection.call(0).await?;
-    let mut times = Vec::new();
-    for id in 0..streams {
-        times.push(connection.first_byte(id).await?);
+    fn round(median: f64) -> Round {
+        let figures = Figures {
+            rate: 1.0,
+            median,
+            p99: median,
+            cpu: None,
+            requests: 1.0,
+            requests_by_keyway: None,
+            queries: None,
+        };
+        let [one, many, crowd, at_rate] = std::array::from_fn(|_| figures.clone());
+        Round { one, many, crowd, at_rate, first_byte: median }
     }
-    times.sort_by(f64::total_cmp);
-    Ok(percentile(&times, 0.5))
+
+    #[test]
+    fn each_target_has_its_own_figure_of_every_round() {
+        let rounds = [vec![round(1.0), round(2.0)], vec![round(3.0), round(4.0)]];
+        let of_targets = by_target(rounds.into_iter());
+        let medians = |rounds: &[Round]| rounds.iter().map(|round| round.one.median).collect();
+        let medians: Vec<Vec<f64>> = of_targets.iter().map(|rounds| medians(rounds)).collect();
+        assert_eq!(medians, [[1.0, 3.0], [2.0, 4.0]]);
+    }
 }

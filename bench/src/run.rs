@@ -6,7 +6,7 @@ use std::{
     ffi::OsStr,
     io::{self, Write as _},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -17,16 +17,15 @@ use crate::{
     goals::{Measured, Results},
     keyway::{self, Mode},
     machine::Cores,
-    memory::{self, Memory},
-    nagle, nginx, once, peers, postgres,
+    memory, nagle, once, peers, perf, postgres,
     process::{Process, Start},
     replicas, report,
-    rounds::{self, Plan, Round, Upstream},
+    rounds::{self, Plan, Rounds, Upstream},
     target::Target,
+    targets::{MODES, Targets},
 };
 
-const MODES: [Mode; 3] = [Mode::SingleUser, Mode::Tokens, Mode::OAuth];
-const WHOLE: Plan = Plan { rounds: 7, time: Duration::from_millis(1_500), streams: 100 };
+const WHOLE: Plan = Plan { rounds: 9, time: Duration::from_millis(1_300), streams: 100 };
 const QUICK: Plan = Plan { rounds: 3, time: Duration::from_millis(1_200), streams: 60 };
 
 /// What is measured, and how long.
@@ -55,7 +54,8 @@ pub(crate) struct Options {
 /// Measures the binary and prints the tables.
 ///
 /// # Errors
-/// Where something cannot be started or answers wrongly. No figure is an error.
+/// Where something cannot be started or answers wrongly, or a count is not what is due. No other figure is an
+/// error.
 pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> {
     let keyway = options.keyway.as_path();
     anyhow::ensure!(keyway.exists(), "{} is missing: run `make bench`", keyway.display());
@@ -66,45 +66,55 @@ pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> 
     let directory = tempfile::tempdir()?;
     let (process, address) = start_own(&[OsStr::new("upstream")], cores.upstream).await?;
     let upstream = Upstream { process, address };
-    let of = |mode| keyway::Plan::new(keyway, mode, directory.path(), address, cores.target);
+    let targets = Targets { keyway, directory: directory.path(), upstream: address, cores };
+    let of = |mode| targets.keyway(mode);
 
     let plan = if options.quick { QUICK } else { WHOLE };
-    let targets = start_targets(keyway, directory.path(), address, cores).await?;
-    let measured = measure(&targets, &upstream, plan).await;
-    end(targets).await?;
-    let mut results = measured?;
+    let mut results = measure(&targets, &upstream, plan).await?;
     results.once.extend(nagle::measure(keyway, directory.path(), cores).await?);
-    results.once.extend(once::measure(&of(Mode::OAuth)).await?);
+    let once = once::measure(&of(Mode::OAuth)).await?;
+    results.counted.extend(once.counted);
+    results.once.push(once.cold);
     let connectors = if options.quick { curve::QUICK_PLENTY } else { curve::PLENTY };
     results.once.extend(curve::measure(&of(Mode::OAuth), connectors).await?);
     results.once.push(cached::measure(&of(Mode::SingleUser)).await?);
     write!(io::stdout(), "{}", report::tables(&results, cores, plan)?)?;
 
+    let mut miscounts = results.miscounts();
     if let Some(binaries) = postgres {
-        let table = replicas::measure(&of(Mode::OAuth), &binaries, cores, options.quick).await?;
-        write!(io::stdout(), "{table}")?;
+        let found = replicas::measure(&of(Mode::OAuth), &binaries, cores, options.quick).await?;
+        write!(io::stdout(), "{}", found.table()?)?;
+        miscounts.extend(found.miscounts());
     }
     if let Some(installed) = peers {
         let plan = if options.quick { peers::QUICK } else { peers::WHOLE };
         let table = peers::measure(installed, &of(Mode::SingleUser), &upstream, plan).await?;
         write!(io::stdout(), "{table}")?;
     }
-    upstream.process.end().await
+    upstream.process.end().await?;
+    fail_where_miscounted(&miscounts)
+}
+
+fn fail_where_miscounted(miscounts: &[String]) -> anyhow::Result<()> {
+    anyhow::ensure!(miscounts.is_empty(), "counted, and not what is due: {}", miscounts.join("; "));
+    Ok(())
 }
 
 /// Measures replicas on PostgreSQL alone and prints their table.
 ///
 /// # Errors
-/// Where something cannot be started or answers wrongly. No figure is an error.
+/// Where something cannot be started or answers wrongly, or a count is not what is due. No other figure is an
+/// error.
 pub(crate) async fn replicas(options: &Options, cores: &Cores) -> anyhow::Result<()> {
     let binaries = postgres::binaries(options.postgres_bin.as_deref())?;
     let directory = tempfile::tempdir()?;
     let (process, upstream) = start_own(&[OsStr::new("upstream")], cores.upstream).await?;
     let keyway = options.keyway.as_path();
     let plan = keyway::Plan::new(keyway, Mode::OAuth, directory.path(), upstream, cores.target);
-    let table = replicas::measure(&plan, &binaries, cores, options.quick).await?;
-    write!(io::stdout(), "{table}")?;
-    process.end().await
+    let found = replicas::measure(&plan, &binaries, cores, options.quick).await?;
+    write!(io::stdout(), "{}", found.table()?)?;
+    process.end().await?;
+    fail_where_miscounted(&found.miscounts())
 }
 
 /// Starts this binary in another part.
@@ -122,49 +132,32 @@ pub(crate) async fn start_own(
     Ok((process, address))
 }
 
-/// Direct, the floor, Keyway in each mode, and nginx where it is installed, in this order.
-async fn start_targets(
-    keyway: &Path,
-    directory: &Path,
-    upstream: SocketAddr,
-    cores: &Cores,
-) -> anyhow::Result<Vec<Target>> {
-    let to = upstream.to_string();
-    let (floor, address) = start_own(&["floor".as_ref(), to.as_ref()], cores.target).await?;
-    let mut targets =
-        vec![Target::plain("direct", upstream, None), Target::plain("floor", address, Some(floor))];
-    for mode in MODES {
-        let plan = keyway::Plan::new(keyway, mode, directory, upstream, cores.target);
-        targets.push(plan.start().await?);
+async fn measure(
+    targets: &Targets<'_>,
+    upstream: &Upstream,
+    plan: Plan,
+) -> anyhow::Result<Results> {
+    let first = targets.start().await?;
+    let mut measured = Vec::with_capacity(first.len());
+    for target in &first {
+        let of =
+            async || anyhow::Ok((memory::measure(target).await?, perf::measure(target).await?));
+        let (memory, per_call) = of().await.with_context(|| target.name)?;
+        measured.push(Measured { name: target.name, memory, per_call, rounds: vec![] });
     }
-    targets.extend(nginx::start(directory, upstream, cores.target).await?);
-    Ok(targets)
-}
-
-async fn measure(targets: &[Target], upstream: &Upstream, plan: Plan) -> anyhow::Result<Results> {
-    let mut memories = Vec::with_capacity(targets.len());
-    for target in targets {
-        let memory = memory::measure(target).await;
-        memories.push(memory.with_context(|| format!("the memory of {}", target.name))?);
-    }
-    let floor = targets.get(1).context("the floor is missing")?;
+    let floor = first.get(1).context("the floor is missing")?;
     let rate = rounds::fixed_rate(floor, plan).await?;
-    let rounds = rounds::measure(targets, upstream, plan, rate).await?;
-    results(targets, memories, rounds, rate).context("a target is missing")
-}
-
-fn results(
-    targets: &[Target],
-    memories: Vec<Option<Memory>>,
-    rounds: Vec<Vec<Round>>,
-    rate: f64,
-) -> Option<Results> {
-    let parts = targets.iter().zip(memories).zip(rounds);
-    let mut all =
-        parts.map(|((target, memory), rounds)| Measured { name: target.name, rounds, memory });
-    let (direct, floor) = (all.next()?, all.next()?);
+    end(first).await?;
+    let Rounds { figures, noise } = rounds::measure(targets, upstream, plan, rate).await?;
+    for (measured, rounds) in measured.iter_mut().zip(figures) {
+        measured.rounds = rounds;
+    }
+    let mut all = measured.into_iter();
+    let mut next = || all.next().context("a target is missing");
+    let (direct, floor) = (next()?, next()?);
     let keyway = all.by_ref().take(MODES.len()).collect();
-    Some(Results { direct, floor, keyway, nginx: all.next(), rate, once: vec![] })
+    let (nginx, counted, once) = (all.next(), vec![], vec![]);
+    Ok(Results { direct, floor, nginx, keyway, rate, noise, counted, once })
 }
 
 /// Ends the targets' processes.

@@ -6,7 +6,11 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::{call, connection::Connection, load, process::Process};
 
-const SETTLING: Duration = Duration::from_millis(500);
+/// How long a process rests after its start before its memory is looked at.
+const REST: Duration = Duration::from_millis(500);
+/// How long what goes on beside the calls is waited for, and how often at the most.
+const SETTLING: Duration = Duration::from_millis(50);
+const PASSES: usize = 40;
 
 /// One way to the server.
 pub(crate) struct Target {
@@ -47,7 +51,7 @@ impl Target {
     /// # Errors
     /// Where `/proc` cannot be read.
     pub(crate) async fn rest(&mut self) -> anyhow::Result<()> {
-        tokio::time::sleep(SETTLING).await;
+        tokio::time::sleep(REST).await;
         self.idle = self.process.as_ref().map(Process::resident).transpose()?;
         Ok(())
     }
@@ -61,23 +65,38 @@ impl Target {
         Ok(Some(counted(&load::fetch(address, "/metrics").await?, name, with)))
     }
 
-    /// Calls it so often that nothing is done for the first time any more.
+    /// The database queries that calls have waited for until now; `None` where it has no counters.
     ///
     /// # Errors
-    /// Where a call fails.
+    /// Where they cannot be read.
+    pub(crate) async fn queries(&self) -> anyhow::Result<Option<f64>> {
+        self.counter("keyway_database_queries_total", "purpose=\"request\"").await
+    }
+
+    /// Calls it so often that nothing is done for the first time any more: until a call of each caller costs no
+    /// query, twice.
+    ///
+    /// # Errors
+    /// Where a call fails, or goes on to cost queries.
     pub(crate) async fn warm_up(&self) -> anyhow::Result<()> {
         let mut connection = Connection::open(self, 0).await?;
         for id in 0..200 {
             connection.call(id).await?;
         }
         // What a first contact tells is written down off the call's path, and forgets what was cached.
-        for _ in 0..2 {
+        let (mut asked, mut still) = (None, 0);
+        for _ in 0..PASSES {
             for caller in 0..self.callers.len() {
                 Connection::open(self, caller).await?.call(0).await?;
             }
+            let Some(queries) = self.queries().await? else { return Ok(()) };
+            still = if asked.replace(queries) == Some(queries) { still + 1 } else { 0 };
+            if still == 2 {
+                return Ok(());
+            }
             tokio::time::sleep(SETTLING).await;
         }
-        Ok(())
+        anyhow::bail!("{}: its calls go on to cost database queries", self.name)
     }
 }
 

@@ -3,7 +3,11 @@
 use std::fmt::{self, Write as _};
 
 use super::rounds::{Figures, Measured, Plan, Way};
-use crate::{rounds::MANY, spread::Spread};
+use crate::{
+    rounds::MANY,
+    spread::{Spread, median_of},
+    verdict::Verdict,
+};
 
 /// One row of the table.
 pub(crate) struct Row {
@@ -54,7 +58,7 @@ fn measured(row: &Row) -> Option<&Measured> {
 
 fn figures(text: &mut String, measured: &Measured) -> fmt::Result {
     for rounds in [&measured.one, &measured.many] {
-        let median = |figure: fn(&Figures) -> f64| Spread::of(rounds.iter().map(figure));
+        let median = |figure: fn(&Figures) -> f64| median_of(rounds.iter().map(figure).collect());
         cell(text, median(|figures| figures.rate), "")?;
         cell(text, median(|figures| figures.median / 1e3), " ms")?;
         cell(text, median(|figures| figures.p99 / 1e3), " ms")?;
@@ -65,8 +69,8 @@ fn figures(text: &mut String, measured: &Measured) -> fmt::Result {
 }
 
 /// The median of the rounds, with two digits where it is small.
-fn cell(text: &mut String, spread: Option<Spread>, unit: &str) -> fmt::Result {
-    match spread.map(|spread| spread.median) {
+fn cell(text: &mut String, median: Option<f64>, unit: &str) -> fmt::Result {
+    match median {
         Some(figure) if figure < 100.0 => write!(text, " {figure:.2}{unit} |"),
         Some(figure) => write!(text, " {figure:.0}{unit} |"),
         None => write!(text, " – |"),
@@ -82,7 +86,7 @@ fn goal(text: &mut String, row: &Row, keyway: &[Figures]) -> fmt::Result {
     let Some(at_least) = row.at_least else { return writeln!(text, " | | {failed} |") };
     match measured(row).and_then(|measured| times(keyway, &measured.many)) {
         Some(times) => {
-            let verdict = if times.median >= at_least { "met" } else { "**missed**" };
+            let verdict = Verdict::of(times.median >= at_least);
             writeln!(text, " {times:.0} | ≥ {at_least} {verdict} | {failed} |")
         }
         None => writeln!(text, " – | ≥ {at_least} | {failed} |"),
@@ -108,7 +112,7 @@ mod tests {
     fn a_ratio_is_of_the_same_round_and_of_the_rounds_that_both_have() {
         let keyway = [figures(10.0), figures(20.0), figures(40.0)];
         let spread = times(&keyway, &[figures(1_000.0), figures(6_000.0)]);
-        assert_eq!(spread, Some(Spread { min: 100.0, median: 200.0, max: 300.0 }));
+        assert_eq!(spread, Some(Spread { low: 100.0, median: 200.0, high: 300.0 }));
         assert_eq!(times(&keyway, &[]), None);
     }
 

@@ -84,7 +84,7 @@ impl Drop for Tree {
 /// # Errors
 /// Where the process has ended.
 pub(crate) fn cpu_seconds(root: u32) -> anyhow::Result<f64> {
-    machine::cpu_seconds(root)?;
+    Stat::of(root)?;
     let stats = members(root).into_iter().filter_map(|id| Stat::of(id).ok());
     Ok(cpu_of(stats))
 }
@@ -99,7 +99,7 @@ fn cpu_of(stats: impl Iterator<Item = Stat>) -> f64 {
 /// # Errors
 /// Where the process has ended.
 pub(crate) fn memory(root: u32) -> anyhow::Result<f64> {
-    machine::cpu_seconds(root)?;
+    Stat::of(root)?;
     Ok(members(root).into_iter().filter_map(proportional_set_size).sum())
 }
 
@@ -110,9 +110,7 @@ fn proportional_set_size(id: u32) -> Option<f64> {
 
 /// The process and its descendants, as they are now.
 fn members(root: u32) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let parents: Vec<_> = ids.filter_map(|id| Some((id, Stat::of(id).ok()?.parent))).collect();
+    let parents: Vec<_> = machine::processes().map(|(id, stat)| (id, stat.parent)).collect();
     descendants(root, &parents)
 }
 
