@@ -59,7 +59,9 @@ impl Service<Request<Incoming>> for Front {
         };
         let app = self.app.clone();
         Box::pin(async move {
-            let proxied = async |request| mcp::call(&app, &key, request).await.into_response();
+            // Boxed, so that what is put around it moves a pointer and not a call's whole state.
+            let proxied =
+                async |request| Box::pin(mcp::call(&app, &key, request)).await.into_response();
             Ok(around(&app, request, mcp::PATH, proxied).await)
         })
     }
