@@ -24,6 +24,8 @@ const HOP_BY_HOP: [HeaderName; 5] = [
 ];
 /// As Keyway has it.
 const BUFFER: usize = 64 * 1024;
+/// As Keyway has it.
+const MOST_IDLE_CONNECTIONS: usize = 256;
 
 type Upstream = Client<HttpConnector, Full<Bytes>>;
 type Body = Either<Incoming, Empty<Bytes>>;
@@ -54,7 +56,7 @@ fn client() -> Upstream {
     )]
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
-        .pool_max_idle_per_host(64)
+        .pool_max_idle_per_host(MOST_IDLE_CONNECTIONS)
         .http1_max_buf_size(BUFFER)
         .build(tcp)
 }

@@ -72,7 +72,7 @@ http {{
     client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
     fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    upstream server {{ server {upstream}; keepalive 64; keepalive_requests 1000000000; }}
+    upstream server {{ server {upstream}; keepalive 256; keepalive_requests 1000000000; }}
     server {{
         listen {address};
         location / {{

@@ -18,8 +18,9 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{http1::Http1, http2::Http2};
 
-/// How many HTTP/1.1 connections to one origin wait at most.
-const MOST_IDLE: usize = 64;
+/// How many HTTP/1.1 connections to one origin wait at most: where more are called over at once, some are made anew
+/// with every burst.
+const MOST_IDLE: usize = 256;
 /// How often the pool looks for connections that are over: this often in the time for which one is kept, and
 /// at least every five seconds.
 const LOOKS: u32 = 4;
