@@ -16,6 +16,8 @@ use crate::{
 const LEAD_IN: Duration = Duration::from_millis(5);
 /// In how many turns the streams of a round are opened.
 const TURNS_OF_STREAMS: usize = 10;
+/// How many streams a turn opens before anything is measured, for the same.
+const STREAMS_BEFORE: u64 = 5;
 
 /// A loop of each round.
 #[derive(Clone, Copy)]
@@ -80,7 +82,9 @@ impl Turns<'_> {
         for turn in 0..TURNS_OF_STREAMS {
             for index in order(connections.len(), self.round + turn) {
                 let (connection, times) = &mut connections[index];
-                connection.call(0).await?;
+                for _ in 0..STREAMS_BEFORE {
+                    connection.first_byte(0).await?;
+                }
                 for id in (1..=streams).skip(turn).step_by(TURNS_OF_STREAMS) {
                     times.push(connection.first_byte(id).await?);
                 }
