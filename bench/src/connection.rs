@@ -149,6 +149,7 @@ pub(crate) async fn connect(
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let port = stream.local_addr()?.port();
+    #[expect(clippy::disallowed_methods, reason = "the load is made without the egress policy")]
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // Its end is seen by the next call over it.
     tokio::spawn(connection);

@@ -15,7 +15,7 @@ use keyway_model::{
 use keyway_oauth::token::{self, TokenAnswer, TokenError, TokenErrorClass, TokenRequest};
 use keyway_storage::StoredCredential;
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tracing::{Instrument as _, Span};
 
 pub(crate) use self::flights::{Flights, is_under_way};
@@ -157,7 +157,7 @@ impl Refresh<'_> {
     async fn lease_and_send(&self) -> Result<Outcome> {
         let database = &self.cx.background;
         let owner = format!("{:032x}", u128::from_le_bytes(self.cx.random.bytes()));
-        let (mut wait, mut waited) = (Duration::from_millis(50), Duration::ZERO);
+        let (mut wait, begun) = (Duration::from_millis(50), Instant::now());
         let mut resent = false;
         loop {
             let Some(turn) = self.cx.flights.turns.at(self.token_endpoint).await else {
@@ -185,11 +185,10 @@ impl Refresh<'_> {
             if let Some(reason) = self.refused_elsewhere().await? {
                 return Ok(Outcome::Rejected(reason));
             }
-            if waited >= OTHERS {
+            if begun.elapsed() >= OTHERS {
                 return Ok(Outcome::Unavailable(Duration::from_secs(1)));
             }
             if !others::is_changed(&mut changes, self.connector.id, wait).await {
-                waited += wait;
                 wait = (wait * 2).min(Duration::from_millis(500));
             }
         }

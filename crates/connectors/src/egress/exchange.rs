@@ -13,7 +13,6 @@ use http::{Request, Response};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::{body::Incoming, client::conn::TrySendError};
-
 use tokio::time::timeout;
 
 use super::{

@@ -60,6 +60,7 @@ impl Http1 {
     ) -> hyper::Result<Box<Self>> {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(READ_AHEAD);
+        #[expect(clippy::disallowed_methods, reason = "this is the egress client")]
         let (sender, connection) = builder.handshake(io).await?;
         let wakes = Arc::<Wakes>::default();
         let own = Waker::from(wakes.clone());

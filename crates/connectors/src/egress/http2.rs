@@ -25,6 +25,7 @@ impl Http2 {
     /// Speaks HTTP/2 over a connection to a server.
     pub(super) async fn begin(io: Io, streams: Streams, counted: Counted) -> hyper::Result<Self> {
         let mut builder = http2::Builder::new(TokioExecutor::new());
+        #[expect(clippy::disallowed_methods, reason = "this is the egress client")]
         let (sender, connection) = builder.timer(TokioTimer::new()).handshake(io).await?;
         tokio::spawn(async move {
             let _counted = counted;
