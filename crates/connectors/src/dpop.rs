@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::{
     context::Context,
-    egress::{Body, Egress, EgressClient, Refusal, Target},
+    egress::{Body, Egress, EgressClient, Outgoing, Refusal, Target},
     error::{Error, Result},
     kept::Kept,
 };
@@ -159,7 +159,7 @@ pub async fn open_url(
 ) -> Result<Response<Body>, SendError> {
     let refused = |refusal: Refusal| SendError::Blocked(refusal.to_string());
     let target = client.target(&url).map_err(refused)?;
-    let mut request = Request::new(body);
+    let mut request = Box::new(Request::new(body.into()));
     (*request.method_mut(), *request.headers_mut()) = (method, headers);
     Box::pin(send_to(client.egress(), &target, prover, request)).await
 }
@@ -169,7 +169,7 @@ pub async fn send_to(
     egress: &Egress,
     target: &Target,
     prover: Option<&Prover>,
-    request: Request<Bytes>,
+    request: Outgoing,
 ) -> Result<Response<Body>, SendError> {
     UPSTREAM_REQUESTS.increment(1);
     let Some(prover) = prover else {
@@ -182,7 +182,7 @@ async fn send_proven(
     egress: &Egress,
     target: &Target,
     prover: &Prover,
-    mut request: Request<Bytes>,
+    mut request: Outgoing,
 ) -> Result<Response<Body>, SendError> {
     let (method, url) = (request.method().clone(), &target.url()?);
     let nonce = prover.nonces.of(url);

@@ -4,7 +4,6 @@
 //! Where nobody collects them a span costs the look at a flag: its fields are not even read. A span is not
 //! entered unless others belong under it.
 
-use bytes::Bytes;
 use http::{Request, Response};
 use keyway_model::ConnectorId;
 use keyway_oauth::http::SendError;
@@ -23,7 +22,7 @@ pub fn name_connector(connector: ConnectorId) {
 }
 
 /// One request that leaves on behalf of a connector, up to the head of its answer.
-pub(crate) fn outgoing_request(target: &Target, request: &Request<Bytes>) -> Span {
+pub(crate) fn outgoing_request<B>(target: &Target, request: &Request<B>) -> Span {
     tracing::info_span!(
         target: TARGET,
         "outgoing request",

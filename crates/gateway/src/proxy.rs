@@ -96,31 +96,34 @@ pub struct ProxyRequest {
 ///
 /// Whatever a warm call does not come by is boxed, here and below: a future is as large as all of its
 /// branches, and is moved with every call.
-pub async fn forward(
-    gateway: &Gateway,
-    caller: &Caller,
-    key: &ConnectorKey,
+pub fn forward<'a>(
+    gateway: &'a Gateway,
+    caller: &'a Caller,
+    key: &'a ConnectorKey,
     mut request: ProxyRequest,
-) -> Result<Response> {
-    let (begun, mut used) = (gateway.cx.clock.now(), None);
-    let resumed = retry::resume(gateway, caller, key, &mut request.body).await;
-    let round = *resumed.as_ref().unwrap_or(&Round::First);
-    let answer = match resumed {
-        Ok(_) => attempt(gateway, caller, key, &request, &mut used).await,
-        Err(error) => Err(error),
-    };
-    activity::request_ended(gateway, caller, used.as_ref(), &request.headers, begun, &answer);
-    match answer {
-        Ok(response) => Ok(response),
-        Err(error) => {
-            let ProxyRequest { method, headers, body } = &request;
-            let version = headers.get(PROTOCOL_VERSION);
-            let stateless = version.is_some_and(|version| version == STATELESS_VERSION);
-            if let Some(refusal) = policy::refusal(gateway, &error) {
-                return policy::answer(&refusal, stateless, body).ok_or(error);
+) -> impl Future<Output = Result<Response>> + use<'a> {
+    let begun = gateway.cx.clock.now();
+    async move {
+        let mut used = None;
+        let resumed = retry::resume(gateway, caller, key, &mut request.body).await;
+        let round = *resumed.as_ref().unwrap_or(&Round::First);
+        let answer = match resumed {
+            Ok(_) => attempt(gateway, caller, key, &request, &mut used).await,
+            Err(error) => Err(error),
+        };
+        activity::request_ended(gateway, caller, used.as_ref(), &request.headers, begun, &answer);
+        match answer {
+            Ok(response) => Ok(response),
+            Err(error) => {
+                let ProxyRequest { method, headers, body } = &request;
+                let version = headers.get(PROTOCOL_VERSION);
+                let stateless = version.is_some_and(|version| version == STATELESS_VERSION);
+                if let Some(refusal) = policy::refusal(gateway, &error) {
+                    return policy::answer(&refusal, stateless, body).ok_or(error);
+                }
+                let refused = Refused { gateway, caller, key, method, body, stateless, round };
+                refused.answer(error)
             }
-            let refused = Refused { gateway, caller, key, method, body, stateless, round };
-            refused.answer(error)
         }
     }
 }
@@ -140,29 +143,12 @@ async fn attempt(
     passage.check(gateway, &credential).await?;
     let mut response = send(gateway, &credential, request, &passage).await?;
     if response.status() == StatusCode::UNAUTHORIZED {
-        let challenge = bearer_challenge(response.status(), response.headers());
-        drop(response);
-        let challenge = challenge.as_ref();
-        let renewed = access_token::credential_after_refusal(cx, caller, &credential, challenge);
-        credential = Box::pin(renewed).await?;
-        passage.check(gateway, &credential).await?;
-        response = send(gateway, &credential, request, &passage).await?;
+        let again = send_renewed(gateway, &credential, request, &mut passage, response);
+        (credential, response) = Box::pin(again).await?;
     }
-    let challenge = bearer_challenge(response.status(), response.headers());
-    match response.status() {
-        StatusCode::UNAUTHORIZED => {
-            return Err(Box::pin(refused(gateway, &credential, challenge.as_ref())).await?);
-        }
-        StatusCode::FORBIDDEN => {
-            let step_up = challenge
-                .filter(|challenge| challenge.error.as_deref() == Some("insufficient_scope"));
-            if let (Some(challenge), Some(token)) = (step_up, &credential.token) {
-                let provider = DbOAuthProvider::new(cx, credential.row(cx).await?, Mode::Use);
-                let needed = provider.require_scopes(token.generation, &challenge.scope);
-                return Err(Box::pin(needed).await?.into());
-            }
-        }
-        _ => {}
+    if response.status() == StatusCode::FORBIDDEN {
+        let challenge = bearer_challenge(response.status(), response.headers());
+        Box::pin(step_up(gateway, &credential, challenge)).await?;
     }
     health::note_answer(cx, &credential);
     if older::answers_so(request, &response) {
@@ -170,6 +156,43 @@ async fn attempt(
     }
     let answer = returned(gateway, &credential, request, response)?;
     passage.filter(&credential, answer).await
+}
+
+/// Sends the request that was answered with 401 once more, with a renewed credential.
+async fn send_renewed(
+    gateway: &Gateway,
+    refused_one: &Arc<Credential>,
+    request: &ProxyRequest,
+    passage: &mut Passage<'_>,
+    response: Response,
+) -> Result<(Arc<Credential>, Response)> {
+    let challenge = bearer_challenge(response.status(), response.headers());
+    drop(response);
+    let (cx, challenge) = (&gateway.cx, challenge.as_ref());
+    let renewed =
+        access_token::credential_after_refusal(cx, passage.caller(), refused_one, challenge)
+            .await?;
+    passage.check(gateway, &renewed).await?;
+    let response = send(gateway, &renewed, request, passage).await?;
+    if response.status() != StatusCode::UNAUTHORIZED {
+        return Ok((renewed, response));
+    }
+    let challenge = bearer_challenge(response.status(), response.headers());
+    Err(refused(gateway, &renewed, challenge.as_ref()).await?)
+}
+
+/// The server answered 403: where it asks for more scopes, a person has to grant them (RFC 6750 §3.1).
+async fn step_up(
+    gateway: &Gateway,
+    credential: &Arc<Credential>,
+    challenge: Option<BearerChallenge>,
+) -> Result<()> {
+    let insufficient =
+        challenge.filter(|challenge| challenge.error.as_deref() == Some("insufficient_scope"));
+    let (Some(challenge), Some(token)) = (insufficient, &credential.token) else { return Ok(()) };
+    let cx = &gateway.cx;
+    let provider = DbOAuthProvider::new(cx, credential.row(cx).await?, Mode::Use);
+    Err(provider.require_scopes(token.generation, &challenge.scope).await?.into())
 }
 
 /// The server refuses a credential that was just renewed.
@@ -192,7 +215,7 @@ async fn send(
     passage: &Passage<'_>,
 ) -> Result<Response> {
     let connector = || credential.connector.clone();
-    let mut outgoing = http::Request::new(request.body.clone());
+    let mut outgoing = Box::new(http::Request::new(request.body.clone().into()));
     *outgoing.method_mut() = request.method.clone();
     *outgoing.headers_mut() = upstream_headers(gateway, credential, &request.headers)?;
     passage.prepare(outgoing.headers_mut());

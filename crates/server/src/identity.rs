@@ -85,7 +85,7 @@ impl Identities {
     /// The service key, if it is known and not revoked.
     pub(crate) async fn service_key(&self, key: &SecretString) -> Result<ServiceKeyId, Problem> {
         let hash = token::hash(key);
-        let load = self.database.service_key(&hash);
+        let load = async || self.database.service_key(&hash).await;
         let found = self.service_keys.get_or_load(hash, load).await?;
         found.ok_or_else(|| Problem::unauthenticated("the service key is unknown or revoked"))
     }
@@ -104,7 +104,7 @@ impl Identities {
         token: &SecretString,
     ) -> Result<PersonalToken, Problem> {
         let hash = token::hash(token);
-        let load = self.database.personal_token(&hash);
+        let load = async || self.database.personal_token(&hash).await;
         let found = self.personal_tokens.get_or_load(hash, load).await?;
         let now = self.clock.now();
         found.filter(|token| token.expires_at.is_none_or(|end| now < end)).ok_or_else(|| {
@@ -148,7 +148,7 @@ impl Identities {
     ) -> Result<BrowserSession, Problem> {
         let hash = token::hash(token);
         let now = self.clock.now();
-        let load = self.database.browser_session(&hash, now);
+        let load = async || self.database.browser_session(&hash, now).await;
         let found = self.sessions.get_or_load(hash, load).await?;
         found
             .filter(|session| session.kind == kind && now < session.expires_at)

@@ -41,6 +41,10 @@ const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 type BoxError = Box<dyn StdError + Send + Sync>;
 type Tls = HttpsConnector<PromptConnector>;
 
+/// A request on its way out. It is boxed because each future that it goes through would be larger by it, and is moved
+/// with every call.
+pub type Outgoing = Box<Request<Full<Bytes>>>;
+
 /// A pooled client.
 #[derive(Clone)]
 pub(super) struct Client {
@@ -73,9 +77,8 @@ impl Client {
     pub(super) async fn send(
         &self,
         route: &Route,
-        request: Request<Bytes>,
+        mut request: Outgoing,
     ) -> Result<Response<Body>, SendError> {
-        let mut request = request.map(Full::new);
         let headers = request.headers_mut();
         headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
         headers.entry(header::ACCEPT).or_insert(ANYTHING);
@@ -89,7 +92,7 @@ impl Client {
                 Err(failure) => failure,
             };
             match failure.take_message().filter(|_| was_used) {
-                Some(unsent) => request = unsent,
+                Some(unsent) => request = Box::new(unsent),
                 None => return Err(no_answer(&failure.into_error())),
             }
         }
@@ -164,7 +167,7 @@ fn streams(connected: &Connected) -> Streams {
 async fn send_over(
     connection: Connection,
     route: &Route,
-    mut request: Request<Full<Bytes>>,
+    mut request: Outgoing,
 ) -> Result<Response<Body>, TrySendError<Request<Full<Bytes>>>> {
     match connection {
         Connection::Http1(http1) => {

@@ -16,6 +16,7 @@ use hyper::{body::Incoming, client::conn::TrySendError};
 use tokio::time::timeout;
 
 use super::{
+    client::Outgoing,
     http1::{Http1, drive},
     pool::Origin,
 };
@@ -31,9 +32,9 @@ const FINISHING: Duration = Duration::from_secs(30);
 pub(super) async fn send(
     mut http1: Box<Http1>,
     origin: &Arc<Origin>,
-    request: Request<Full<Bytes>>,
+    request: Outgoing,
 ) -> Result<Response<Streamed>, TrySendError<Request<Full<Bytes>>>> {
-    let mut answer = pin!(http1.request(request));
+    let mut answer = pin!(http1.request(*request));
     let mut driven = Some(http1);
     let answer =
         future::poll_fn(|cx| drive(&mut driven, cx, |cx| answer.as_mut().poll(cx))).await?;

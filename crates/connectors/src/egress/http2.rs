@@ -12,7 +12,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::{http1::Io, pool::Counted, prompt::Streams};
+use super::{client::Outgoing, http1::Io, pool::Counted, prompt::Streams};
 
 /// The way to a connection; it ends when nobody has one any more and all answers are whole.
 #[derive(Clone)]
@@ -47,9 +47,9 @@ impl Http2 {
     /// With the request where nothing of it was sent.
     pub(super) async fn send(
         mut self,
-        request: Request<Full<Bytes>>,
+        request: Outgoing,
     ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
-        let answer = self.sender.try_send_request(request).await?;
+        let answer = self.sender.try_send_request(*request).await?;
         self.streams.note(&answer);
         Ok(answer)
     }

@@ -24,6 +24,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header};
+use http_body_util::Full;
 use keyway_oauth::http::{HttpClient, Limits, SendError};
 use thiserror::Error;
 use url::Url;
@@ -40,6 +41,7 @@ use self::{
 pub use self::{
     admission::Refusal,
     body::{Body, read_body},
+    client::Outgoing,
     rule::{AllowRule, InvalidRule},
 };
 
@@ -118,7 +120,7 @@ impl Egress {
     pub async fn send_to(
         &self,
         target: &Target,
-        request: Request<Bytes>,
+        request: Outgoing,
     ) -> Result<Response<Body>, SendError> {
         if target.may_lead_home {
             Box::pin(self.refuse_own_listener_by_name(target.host())).await?;
@@ -173,6 +175,7 @@ impl Egress {
         let operator = &self.0.operator;
         let route = operator.route(request.uri().clone()).ok_or(NOT_ABSOLUTE).map_err(blocked)?;
         let exchange = async {
+            let request = Box::new(request.map(Full::new));
             let (parts, body) = operator.send(&route, request).await?.into_parts();
             let body = read_body(body, limits.body).await?;
             Ok(Response::from_parts(parts, body))
@@ -249,7 +252,7 @@ impl EgressClient {
         headers: http::HeaderMap,
         body: Bytes,
     ) -> Result<Response<Body>, SendError> {
-        let mut request = Request::new(body);
+        let mut request = Box::new(Request::new(Full::new(body)));
         (*request.method_mut(), *request.headers_mut()) = (method, headers);
         let target = self.target(&url).map_err(blocked)?;
         self.egress.send_to(&target, request).await

@@ -7,7 +7,7 @@ use keyway_connectors::{
     access_token::Credential,
     egress::{Body, read_body},
 };
-use keyway_model::Caller;
+use keyway_model::{Caller, Connector};
 use serde_json::value::RawValue;
 
 use super::{
@@ -48,6 +48,11 @@ impl<'a> Passage<'a> {
         Self { caller, request, read: None }
     }
 
+    /// Whose request it is.
+    pub(crate) fn caller(&self) -> &'a Caller {
+        self.caller
+    }
+
     /// Whether the request may be sent now; to be asked before each try.
     ///
     /// # Errors
@@ -57,6 +62,10 @@ impl<'a> Passage<'a> {
             self.read = None;
             return Ok(());
         }
+        Box::pin(self.check_calls(gateway, credential)).await
+    }
+
+    async fn check_calls(&mut self, gateway: &Gateway, credential: &Credential) -> Result<()> {
         let read = match self.read.take() {
             Some(read) => read,
             None => self.read()?,
@@ -111,27 +120,31 @@ impl<'a> Passage<'a> {
         let Some(connector) = credential.with_policy.as_deref().filter(|_| self.lists()) else {
             return Ok(answer);
         };
-        let failed = |detail: &str| {
-            let (connector, detail) = (connector.reference(), detail.to_owned());
-            Error::UpstreamError { connector, detail }
-        };
-        let (mut parts, body) = answer.into_parts();
-        if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
-            return Err(failed("the server compressed a list of tools that nobody asked it to"));
-        }
-        parts.headers.remove(header::CONTENT_LENGTH);
-        let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-        if kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with(b"text/event-stream")) {
-            let mut events = EventFilter::new(connector.clone());
-            let mapped = body.map_frame(move |frame| {
-                frame.map_data(|data| bytes::Bytes::from(events.push(&data)))
-            });
-            return Ok(Response::from_parts(parts, Body::wrap(mapped)));
-        }
-        let whole = read_body(body, LONGEST).await.map_err(|error| failed(&error.to_string()))?;
-        let text = String::from_utf8(whole.into())
-            .map_err(|_| failed("the server answered with something that is not UTF-8"))?;
-        let body = Body::from(filtered(connector, &text).unwrap_or(text));
-        Ok(Response::from_parts(parts, body))
+        Box::pin(without_refused(connector, answer)).await
     }
+}
+
+/// The answer without the tools that the connector's policy does not admit.
+async fn without_refused(connector: &Connector, answer: Response) -> Result<Response> {
+    let failed = |detail: &str| {
+        let (connector, detail) = (connector.reference(), detail.to_owned());
+        Error::UpstreamError { connector, detail }
+    };
+    let (mut parts, body) = answer.into_parts();
+    if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
+        return Err(failed("the server compressed a list of tools that nobody asked it to"));
+    }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with(b"text/event-stream")) {
+        let mut events = EventFilter::new(connector.clone());
+        let mapped = body
+            .map_frame(move |frame| frame.map_data(|data| bytes::Bytes::from(events.push(&data))));
+        return Ok(Response::from_parts(parts, Body::wrap(mapped)));
+    }
+    let whole = read_body(body, LONGEST).await.map_err(|error| failed(&error.to_string()))?;
+    let text = String::from_utf8(whole.into())
+        .map_err(|_| failed("the server answered with something that is not UTF-8"))?;
+    let body = Body::from(filtered(connector, &text).unwrap_or(text));
+    Ok(Response::from_parts(parts, body))
 }

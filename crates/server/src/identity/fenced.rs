@@ -1,9 +1,6 @@
 //! A bounded cache whose content can be made void at once, also for look-ups that are under way.
 
-use std::{
-    future::Future,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
@@ -23,7 +20,7 @@ impl<V: Clone + Send + Sync + 'static> Fenced<V> {
     pub(super) async fn get_or_load<E>(
         &self,
         hash: [u8; 32],
-        load: impl Future<Output = Result<Option<V>, E>>,
+        load: impl AsyncFnOnce() -> Result<Option<V>, E>,
     ) -> Result<Option<V>, E> {
         let epoch = self.epoch.load(Ordering::Acquire);
         if let Some((loaded_in, value)) = self.entries.get(&hash)
@@ -31,7 +28,7 @@ impl<V: Clone + Send + Sync + 'static> Fenced<V> {
         {
             return Ok(Some(value));
         }
-        let found = load.await?;
+        let found = Box::pin(load()).await?;
         if let Some(value) = &found {
             self.entries.insert(hash, (epoch, value.clone()));
         }
@@ -46,14 +43,14 @@ impl<V: Clone + Send + Sync + 'static> Fenced<V> {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, future::ready};
+    use std::convert::Infallible;
 
     use super::*;
 
     const HASH: [u8; 32] = [1; 32];
 
-    fn found(value: u8) -> impl Future<Output = Result<Option<u8>, Infallible>> {
-        ready(Ok(Some(value)))
+    fn found(value: u8) -> impl AsyncFnOnce() -> Result<Option<u8>, Infallible> {
+        async move || Ok(Some(value))
     }
 
     #[tokio::test]
@@ -74,11 +71,12 @@ mod tests {
     #[tokio::test]
     async fn a_look_up_overtaken_by_a_revocation_leaves_nothing_behind() {
         let cache = Fenced::new(10);
-        let overtaken = async {
+        let overtaken = async || {
             cache.forget_all();
             Ok::<_, Infallible>(Some(1))
         };
         assert_eq!(cache.get_or_load(HASH, overtaken).await, Ok(Some(1)));
-        assert_eq!(cache.get_or_load(HASH, ready(Ok::<_, Infallible>(None))).await, Ok(None));
+        let nothing = async || Ok::<_, Infallible>(None);
+        assert_eq!(cache.get_or_load(HASH, nothing).await, Ok(None));
     }
 }

@@ -114,7 +114,7 @@ impl Jwts {
         Self { keys, rules, clock: context.clock.clone(), verified: Cache::new(REMEMBERED) }
     }
 
-    /// What the token says, if it is taken.
+    /// What the token says, if it is taken. One that is remembered costs its hash.
     pub(crate) async fn verify(&self, token: &str) -> Result<Verified, Refused> {
         if token.len() > LONGEST_TOKEN {
             return Err(Refused::TooLong);
@@ -124,6 +124,12 @@ impl Jwts {
         if let Some(known) = self.verified.get(&hash) {
             return if now < known.until { Ok(known) } else { Err(Refused::Ended) };
         }
+        let verified = Box::pin(self.verify_anew(token, now)).await?;
+        self.verified.insert(hash, verified.clone());
+        Ok(verified)
+    }
+
+    async fn verify_anew(&self, token: &str, now: Timestamp) -> Result<Verified, Refused> {
         let header = admitted_header(token, self.keys.algorithms())?;
         let claims = match &self.keys {
             Keys::Secret(key) => signed_claims(token, &header, key)?,
@@ -134,9 +140,7 @@ impl Jwts {
                 signed_claims(token, &header, key.ok_or(Refused::UnknownKey)?)?
             }
         };
-        let verified = self.rules.judge(&claims, now)?;
-        self.verified.insert(hash, verified.clone());
-        Ok(verified)
+        self.rules.judge(&claims, now)
     }
 }
 

@@ -45,7 +45,9 @@ pub(crate) async fn proxy(
     headers: HeaderMap,
     McpBody(body): McpBody,
 ) -> Result<Response, Problem> {
-    forward(&app, McpCaller(caller, bounds), &key, ProxyRequest { method, headers, body }).await
+    let request = ProxyRequest { method, headers, body };
+    let response = proxy::forward(&app.gateway, &caller, &key, request).await?;
+    Ok(bounds.hold(&app, &caller, response.map(Body::new)))
 }
 
 /// The connector that a request for [`proxy`] names, where its method and path leave no question. All other
@@ -57,26 +59,19 @@ pub(crate) fn called_connector<B>(request: &Request<B>) -> Option<ConnectorKey> 
 }
 
 /// [`proxy`] without the router, for a connector that [`called_connector`] found.
-pub(crate) async fn call(
-    app: &AppState,
-    key: &ConnectorKey,
+pub(crate) fn call(
+    app: AppState,
+    key: ConnectorKey,
     request: Request<Incoming>,
-) -> Result<Response, Problem> {
+) -> impl Future<Output = Result<Response, Problem>> {
     let (mut parts, body) = request.into_parts();
-    let caller = McpCaller::from_request_parts(&mut parts, app).await?;
-    let McpBody(body) = McpBody::read(&parts.headers, body).await?;
-    let request = ProxyRequest { method: parts.method, headers: parts.headers, body };
-    forward(app, caller, key, request).await
-}
-
-async fn forward(
-    app: &AppState,
-    McpCaller(caller, bounds): McpCaller,
-    key: &ConnectorKey,
-    request: ProxyRequest,
-) -> Result<Response, Problem> {
-    let response = proxy::forward(&app.gateway, &caller, key, request).await?;
-    Ok(bounds.hold(app, &caller, response.map(Body::new)))
+    async move {
+        let McpCaller(caller, bounds) = McpCaller::from_request_parts(&mut parts, &app).await?;
+        let McpBody(body) = McpBody::read(&parts.headers, body).await?;
+        let request = ProxyRequest { method: parts.method, headers: parts.headers, body };
+        let response = proxy::forward(&app.gateway, &caller, &key, request).await?;
+        Ok(bounds.hold(&app, &caller, response.map(Body::new)))
+    }
 }
 
 /// Which connectors are served as one.

@@ -4,6 +4,7 @@ use std::{future, pin::pin, sync::atomic::AtomicUsize, task::Poll};
 
 use bytes::Bytes;
 use http::Request;
+use http_body_util::Full;
 use keyway_oauth::http::SendError;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -112,7 +113,7 @@ fn client(idle: Duration) -> Client {
 async fn call(client: &Client, server: &Server) -> Result<Body, SendError> {
     let route = client.route(server.uri.clone()).unwrap();
     let request = Request::new(Bytes::new());
-    client.send(&route, request).await.map(http::Response::into_body)
+    client.send(&route, Box::new(request.map(Full::new))).await.map(http::Response::into_body)
 }
 
 async fn call_and_read(client: &Client, server: &Server) -> Result<Bytes, SendError> {
@@ -315,7 +316,7 @@ async fn callers_of_a_server_that_is_silent_do_not_wait_for_each_other() {
     let route = client.route(uri).unwrap();
     route.origin.note_http2(true);
     let began = Instant::now();
-    let calls = (0..10).map(|_| client.send(&route, Request::new(Bytes::new())));
+    let calls = (0..10).map(|_| client.send(&route, Box::default()));
     let answers = futures_util::future::join_all(calls).await;
     assert!(answers.iter().all(|answer| matches!(answer, Err(SendError::Unreachable(_)))));
     assert!(began.elapsed() <= Duration::from_secs(11), "{:?}", began.elapsed());
@@ -328,7 +329,8 @@ async fn a_request_that_is_answered_before_its_end_is_sent_to_its_end() {
     let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     let client = client(IDLE);
     let route = client.route(uri).unwrap();
-    let sending = client.send(&route, Request::post("/").body(vec![0; LENGTH].into()).unwrap());
+    let request = Request::post("/").body(vec![0; LENGTH].into()).unwrap();
+    let sending = client.send(&route, Box::new(request));
     let (answer, accepted) = tokio::join!(sending, async {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.read_u8().await.unwrap();
