@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     net::SocketAddr,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -65,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) upstream: SocketAddr,
     /// The core that it is kept on.
     pub(crate) core: Option<usize>,
+    /// The program that runs the binary, and its arguments before it; empty where it runs by itself.
+    pub(crate) under: Vec<OsString>,
 }
 
 impl Plan {
@@ -82,7 +84,7 @@ impl Plan {
             Mode::OAuth => "oauth.db",
         });
         let database = sqlite(&file);
-        Self { binary: binary.to_owned(), mode, database, upstream, core }
+        Self { binary: binary.to_owned(), mode, database, upstream, core, under: Vec::new() }
     }
 
     /// Starts it and makes the connector of each caller.
@@ -103,9 +105,10 @@ impl Plan {
     /// # Errors
     /// Where it does not start.
     pub(crate) async fn start_again(&self) -> anyhow::Result<Target> {
-        let arguments = [OsStr::new("serve")];
-        let (program, environment) = (self.binary.as_path(), self.settings());
-        let start = Start { program, arguments: &arguments, environment, core: self.core };
+        let whole = self.under.iter().map(OsString::as_os_str);
+        let whole: Vec<&OsStr> = whole.chain([self.binary.as_os_str(), "serve".as_ref()]).collect();
+        let (program, environment) = (Path::new(whole[0]), self.settings());
+        let start = Start { program, arguments: &whole[1..], environment, core: self.core };
         let mut process = Process::start(&start)?;
         let line = process.first_line().await.with_context(|| self.mode.name())?;
         let ready: Value = serde_json::from_str(&line)?;

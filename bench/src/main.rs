@@ -19,6 +19,7 @@ mod nagle;
 mod nginx;
 mod noise;
 mod once;
+mod order;
 mod paced;
 mod peers;
 mod perf;
@@ -59,6 +60,8 @@ enum Command {
     Run(run::Options),
     /// Measures replicas on PostgreSQL alone, which `run --postgres` does besides, and prints their table.
     Replicas(run::Options),
+    /// Prints the functions that a call runs through, for the linker.
+    Order(order::Options),
     /// The MCP server that is called; `run` starts it.
     Upstream {
         /// Leaves Nagle's algorithm on, as a server does that knows no better.
@@ -76,6 +79,7 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Run(options) => measure(async |cores| run::run(&options, cores).await),
         Command::Replicas(options) => measure(async |cores| run::replicas(&options, cores).await),
+        Command::Order(options) => measure(async |cores| order::run(&options, cores).await),
         Command::Upstream { nagle } => on_loopback(async |listener| {
             let listener = listener.tap_io(move |stream| {
                 stream.set_nodelay(!nagle).expect("a socket of loopback takes TCP_NODELAY");

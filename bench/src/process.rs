@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsStr, fs, path::Path, process::Stdio, time::Duration};
 
 use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     process::{Child, Command},
@@ -104,6 +105,17 @@ impl Process {
     /// Forgets the peak.
     pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
         Ok(fs::write(format!("/proc/{}/clear_refs", self.id), "5")?)
+    }
+
+    /// Asks it to end, and waits until it did.
+    ///
+    /// # Errors
+    /// Where it has not ended after half a minute.
+    pub(crate) async fn end_by_itself(mut self) -> anyhow::Result<()> {
+        let id = Pid::from_raw(i32::try_from(self.id)?).context("no process has this id")?;
+        kill_process(id, Signal::TERM)?;
+        timeout(PATIENCE, self.child.wait()).await.context("it did not end")??;
+        Ok(())
     }
 
     /// Ends it and waits until it did.

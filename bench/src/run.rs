@@ -17,7 +17,7 @@ use crate::{
     goals::{Measured, Results},
     keyway::{self, Mode},
     machine::Cores,
-    memory, nagle, once, peers, perf, postgres,
+    memory, nagle, once, order, peers, perf, postgres,
     process::{Process, Start},
     replicas, report,
     rounds::{self, Plan, Rounds, Upstream},
@@ -71,6 +71,7 @@ pub(crate) async fn run(options: &Options, cores: &Cores) -> anyhow::Result<()> 
 
     let plan = if options.quick { QUICK } else { WHOLE };
     let mut results = measure(&targets, &upstream, plan).await?;
+    results.once.push(order::look(keyway)?);
     results.once.extend(nagle::measure(keyway, directory.path(), cores).await?);
     let once = once::measure(&of(Mode::OAuth)).await?;
     results.counted.extend(once.counted);
