@@ -103,10 +103,9 @@ bench: page $(if $(POSTGRES),prepare) ## What Keyway costs beside a pass-through
 	$(if $(POSTGRES),$(LOAD)) target/release/keyway-bench run $(if $(QUICK),--quick) $(if $(POSTGRES),--postgres) $(if $(PEERS),--peers $(if $(PYTHON),--python $(PYTHON)))
 
 .PHONY: order
-order: page ## Write anew which functions a call runs through, for the linker (needs valgrind)
+order: page ## Write anew which functions a call and the start run through, for the linker (needs valgrind)
 	$(CARGO) build --release --bins --package keyway-server --package keyway-bench
-	target/release/keyway-bench order > crates/server/call.order.new
-	mv crates/server/call.order.new crates/server/call.order
+	target/release/keyway-bench order
 
 .PHONY: openapi
 openapi: ## Write openapi.json anew, and the page's API types from it

@@ -60,7 +60,7 @@ enum Command {
     Run(run::Options),
     /// Measures replicas on PostgreSQL alone, which `run --postgres` does besides, and prints their table.
     Replicas(run::Options),
-    /// Prints the functions that a call runs through, for the linker.
+    /// Writes the functions that a call and the start run through, for the linker.
     Order(order::Options),
     /// The MCP server that is called; `run` starts it.
     Upstream {

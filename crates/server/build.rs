@@ -13,17 +13,19 @@ const PLACEHOLDER: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"
                            <title>Keyway</title>\n<p>The settings page was not built into this binary. \
                            Run <code>make build</code>.</p>\n";
 
-/// The functions of a call, in the order in which it runs through them; `make order` writes it.
-const ORDER: &str = "call.order";
+/// The functions of a call and those of the start, in the order in which they run; `make order` writes them.
+const CALL: &str = "call.order";
+const START: &str = "start.order";
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed={ORDER}");
+    println!("cargo:rerun-if-changed={CALL}");
+    println!("cargo:rerun-if-changed={START}");
     embed_a_page()?;
     if names_are_known() {
-        let script = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("call.ld");
-        let order = fs::read_to_string(ORDER)?;
-        fs::write(&script, linker_script(&order).map_err(io::Error::other)?)?;
+        let script = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("order.ld");
+        let (call, start) = (fs::read_to_string(CALL)?, fs::read_to_string(START)?);
+        fs::write(&script, linker_script(&call, &start).map_err(io::Error::other)?)?;
         println!("cargo:rustc-link-arg-bin=keyway=-Wl,-T,{}", script.display());
     }
     Ok(())
@@ -51,23 +53,24 @@ fn names_are_known() -> bool {
         && env::var_os("RUSTC_LINKER").is_none()
 }
 
-/// Puts the functions of the list, and the tables they jump by, before all others. Lines that name nothing do
-/// nothing.
-fn linker_script(order: &str) -> Result<String, fmt::Error> {
-    let names = order.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let mut script = String::new();
-    for (section, before) in [(".rodata.call", ".rodata"), (".text.call", ".text")] {
-        writeln!(script, "SECTIONS {{\n{section} : {{")?;
-        for name in names.clone() {
-            writeln!(script, "*({before}.{name} {before}.{name}.llvm.*)")?;
-            if before == ".rodata" {
-                writeln!(
-                    script,
-                    "*(.rodata..Lswitch.table.{name} .rodata..Lswitch.table.{name}.*)"
-                )?;
-            }
-        }
-        writeln!(script, "}}\n}}\nINSERT BEFORE {before};")?;
+/// Puts the functions of the lists before all others, and the tables by which those of a call jump. Lines that name
+/// nothing do nothing.
+fn linker_script(call: &str, start: &str) -> Result<String, fmt::Error> {
+    let mut script = String::from("SECTIONS {\n.rodata.order : {\n");
+    for name in names(call) {
+        writeln!(script, "*(.rodata.{name} .rodata.{name}.llvm.*)")?;
+        writeln!(script, "*(.rodata..Lswitch.table.{name} .rodata..Lswitch.table.{name}.*)")?;
     }
+    script.push_str("}\n}\nINSERT BEFORE .rodata;\nSECTIONS {\n.text.order : {\n");
+    for name in names(call).chain(names(start)) {
+        // Rust's own may end with a mark of the optimizer's.
+        let end = if name.starts_with("_R") { "*" } else { "" };
+        writeln!(script, "*(.text.{name}{end})")?;
+    }
+    script.push_str("}\n}\nINSERT BEFORE .text;\n");
     Ok(script)
+}
+
+fn names(list: &str) -> impl Iterator<Item = &str> {
+    list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
