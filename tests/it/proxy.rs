@@ -3,6 +3,7 @@
 use keyway_tests::{
     api::{Api, Credentials},
     mcp_server::{Answers, Eras, McpServer},
+    raw_server::RawServer,
     scene::{NOTES, Scene},
     until::until,
 };
@@ -58,6 +59,33 @@ async fn requests_of_2026_07_28_pass_with_their_headers() {
     assert_eq!((through.status.as_u16(), through.text()), (200, direct.text()));
     let refused = scene.api.mcp("open").stateless("tools/call", Some("other"), &call).await;
     assert_eq!(refused.expect(400)["error"]["code"], -32020);
+}
+
+#[tokio::test]
+async fn a_connector_that_changes_under_a_call_is_not_found_as_it_was() {
+    let (scene, mcp) = with_open_server().await;
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    for status in [200, 404] {
+        let endless = RawServer::start("HTTP/1.1 200 OK\r\n", "x-more: to come\r\n").await;
+        let url = format!("{}/mcp", endless.origin());
+        let connector = json!({"url": url, "slug": "endless", "auth_type": "headers"});
+        scene.api.create(connector).await.expect(201);
+        let client = scene.api.mcp("endless");
+        let under_way = tokio::spawn(async move { client.post(list).await });
+        until("the call has come", async || endless.asked() == 1).await;
+        let path = "/api/v1/connectors/endless";
+        if status == 200 {
+            scene.api.patch(path, json!({"url": mcp.url()})).await.expect(200);
+        } else {
+            scene.api.delete(path).await;
+        }
+        let seen = mcp.log().requests().len();
+        assert_eq!(scene.api.mcp("endless").post(list).await.status, status);
+        assert_eq!(mcp.log().requests().len() - seen, usize::from(status == 200));
+        assert!(!under_way.is_finished());
+        under_way.abort();
+        scene.api.delete(path).await;
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,12 @@
 //! A server that writes bytes of the test's choice, for answers that no HTTP library would send.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,6 +17,7 @@ use tokio::{
 /// A running server; it ends when it is dropped.
 pub struct RawServer {
     origin: String,
+    asked: Arc<AtomicUsize>,
     accepting: AbortHandle,
 }
 
@@ -21,12 +28,20 @@ impl RawServer {
         let head: Vec<u8> = head.into();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound port has an address");
+        let asked = Arc::<AtomicUsize>::default();
+        let counted = asked.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, head.clone(), piece));
+                tokio::spawn(answer(stream, head.clone(), piece, counted.clone()));
             }
         });
-        Self { origin: format!("http://{address}"), accepting: accepting.abort_handle() }
+        let (origin, accepting) = (format!("http://{address}"), accepting.abort_handle());
+        Self { origin, asked, accepting }
+    }
+
+    /// How many requests have come.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 
     /// The origin it is served at.
@@ -41,9 +56,15 @@ impl Drop for RawServer {
     }
 }
 
-async fn answer(mut stream: TcpStream, head: Vec<u8>, piece: &str) -> std::io::Result<()> {
+async fn answer(
+    mut stream: TcpStream,
+    head: Vec<u8>,
+    piece: &str,
+    asked: Arc<AtomicUsize>,
+) -> std::io::Result<()> {
     let mut request = [0; 16 * 1024];
     let _read = stream.read(&mut request).await?;
+    asked.fetch_add(1, Ordering::SeqCst);
     stream.write_all(&head).await?;
     while !piece.is_empty() {
         stream.write_all(piece.as_bytes()).await?;

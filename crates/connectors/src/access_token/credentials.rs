@@ -3,7 +3,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -26,15 +26,18 @@ const MOST: u64 = 100_000;
 /// The credentials of connectors in use. Bounded; emptied of a connector whenever its row or its grant
 /// changes, here or in another process.
 pub struct Credentials {
-    held: Cache<ConnectorId, Arc<Credential>>,
-    /// Which connector calls name by a slug, by the hash of its user and the slug. The credential tells
-    /// whether it is that one.
-    named: Cache<u64, ConnectorId>,
+    held: Cache<ConnectorId, Arc<Held>>,
+    /// The same of the connectors that calls name by a slug, by the hash of the user and the slug, so that such a call
+    /// looks once. The credential tells whether it is that one.
+    named: Cache<u64, Weak<Held>>,
     /// What is called, by its URL: the connectors of many users are often of one server.
     targets: Cache<Box<str>, Arc<Target>>,
     hasher: RandomState,
     changes: AtomicU64,
 }
+
+/// A credential for as long as it is held: calls take what is in it, and never this.
+struct Held(Arc<Credential>);
 
 impl Default for Credentials {
     fn default() -> Self {
@@ -63,14 +66,15 @@ impl Credentials {
 
     /// Drops what no call asked for lately: a user who is away takes no room.
     pub fn forget_unused(&self, now: Timestamp) {
-        self.held.retain(|_, held| !is_unused(held, now));
-        self.named.retain(|_, id| self.held.contains_key(id));
+        self.held.retain(|_, held| !is_unused(&held.0, now));
+        self.named.retain(|_, held| held.strong_count() > 0);
         self.targets.retain(|_, target| Arc::strong_count(target) > 1);
     }
 
     /// What is held of the user's connector at this moment.
     pub fn held(&self, user: &UserId, connector: ConnectorId) -> Option<Arc<Credential>> {
-        self.held.get(&connector).filter(|held| held.user_id == *user)
+        let held = self.held.get(&connector).filter(|held| held.0.user_id == *user)?;
+        Some(held.0.clone())
     }
 
     pub(super) fn find(
@@ -82,8 +86,9 @@ impl Credentials {
         let held = match key {
             ConnectorKey::Id(id) => self.held(user, *id),
             ConnectorKey::Slug(slug) => {
-                let id = self.named.get(&self.name(user, slug))?;
-                self.held(user, id).filter(|held| held.connector.slug == *slug)
+                let Held(held) = &*self.named.get(&self.name(user, slug))?.upgrade()?;
+                let is_it = held.user_id == *user && held.connector.slug == *slug;
+                is_it.then(|| held.clone())
             }
         };
         let held = held.filter(|held| !is_unused(held, now))?;
@@ -108,10 +113,11 @@ impl Credentials {
     /// Keeps a credential that is asked for by this key, unless something changed since it began to be read.
     pub(super) fn keep(&self, credential: &Arc<Credential>, key: &ConnectorKey, changes: u64) {
         let id = credential.connector.id;
+        let held = Arc::new(Held(credential.clone()));
         if let ConnectorKey::Slug(slug) = key {
-            self.named.insert(self.name(&credential.user_id, slug), id);
+            self.named.insert(self.name(&credential.user_id, slug), Arc::downgrade(&held));
         }
-        self.held.insert(id, credential.clone());
+        self.held.insert(id, held);
         if self.changes() != changes {
             self.held.remove(&id);
         }
