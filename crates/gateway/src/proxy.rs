@@ -57,25 +57,31 @@ static RETURNED: [HeaderName; 5] = [
     header::RETRY_AFTER,
 ];
 
-/// How many headers an outgoing request has, if it is not an unusual one.
-const USUAL_HEADERS: usize = 12;
-
-fn is_passed(name: &HeaderName, list: &[HeaderName]) -> bool {
-    list.contains(name) || name.as_str().starts_with("mcp-")
+/// Those of a message's headers that concern the other side: the ones on the list, and `Mcp-*`.
+fn passed(from: &HeaderMap, list: &[HeaderName]) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(list.len());
+    let this_hop = ThisHop::of(from);
+    for (name, value) in from {
+        let concerns = list.contains(name) || name.as_str().starts_with("mcp-");
+        if concerns && !this_hop.names(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
 }
 
 /// The headers of a message that are for the next hop alone, by its own word (RFC 9110 §7.6.1).
-struct ThisHop<'a>(Vec<&'a str>);
+struct ThisHop<'a>(Vec<&'a [u8]>);
 
 impl<'a> ThisHop<'a> {
     fn of(headers: &'a HeaderMap) -> Self {
-        let values = headers.get_all(header::CONNECTION).iter();
-        let options = values.filter_map(|value| value.to_str().ok());
-        Self(options.flat_map(|value| value.split(',')).map(str::trim).collect())
+        let values = headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes);
+        let options = values.flat_map(|value| value.split(|byte| *byte == b','));
+        Self(options.map(<[u8]>::trim_ascii).collect())
     }
 
     fn names(&self, header: &HeaderName) -> bool {
-        self.0.iter().any(|option| option.eq_ignore_ascii_case(header.as_str()))
+        self.0.iter().any(|option| option.eq_ignore_ascii_case(header.as_str().as_bytes()))
     }
 }
 
@@ -238,13 +244,7 @@ fn upstream_headers(
     credential: &Credential,
     from: &HeaderMap,
 ) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
-    let this_hop = ThisHop::of(from);
-    for (name, value) in from {
-        if is_passed(name, &FORWARDED) && !this_hop.names(name) {
-            headers.append(name, value.clone());
-        }
-    }
+    let mut headers = passed(from, &FORWARDED);
     if let Some(sealed) = from.get(SESSION_ID) {
         let opened = gateway.sessions.open(credential, sealed).ok_or(Error::SessionNotFound)?;
         headers.insert(SESSION_ID, opened);
@@ -263,22 +263,18 @@ fn returned(
     request: &ProxyRequest,
     response: http::Response<Body>,
 ) -> Result<Response> {
-    let (http::response::Parts { status, mut headers, .. }, body) = response.into_parts();
+    let (http::response::Parts { status, headers, .. }, body) = response.into_parts();
     if status.is_redirection() || !is_relayed(status, &headers) {
         let connector = credential.connector.clone();
         let detail = format!("the server answered {status} with something that is not MCP");
         return Err(Error::UpstreamError { connector, detail });
     }
-    let this_hop = ThisHop::of(&headers);
-    let kept_back = |name: &&HeaderName| !is_passed(name, &RETURNED) || this_hop.names(name);
-    let kept_back: Vec<HeaderName> = headers.keys().filter(kept_back).cloned().collect();
-    for name in kept_back {
-        headers.remove(name);
-    }
-    let id = headers.remove(SESSION_ID);
-    let sealed = id.and_then(|id| session_id(gateway, credential, &request.headers, &id));
-    if let Some(sealed) = sealed {
-        headers.insert(SESSION_ID, sealed);
+    let mut headers = passed(&headers, &RETURNED);
+    if let Some(id) = headers.get(SESSION_ID) {
+        match session_id(gateway, credential, &request.headers, id) {
+            Some(sealed) => headers.insert(SESSION_ID, sealed),
+            None => headers.remove(SESSION_ID),
+        };
     }
     let mut answer = Response::new(body);
     (*answer.status_mut(), *answer.headers_mut()) = (status, headers);

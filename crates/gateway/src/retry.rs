@@ -2,9 +2,12 @@
 //! address is asked to (MCP 2026-07-28, multi round-trip requests), and its retry waits for the sign-in and
 //! then goes to the server as the request that it was at first.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use keyway_connectors::upstream::{Capabilities, RawObject, raw};
 use keyway_model::{Caller, ConnectorKey};
+use memchr::memmem::Finder;
 use serde_json::Value;
 
 use crate::{
@@ -16,6 +19,9 @@ use crate::{
 
 /// The methods that may be answered with a question.
 const MAY_ASK: [&str; 3] = ["tools/call", "resources/read", "prompts/get"];
+
+/// Looks for Keyway's mark; made once, as every call looks.
+static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(parked::PREFIX));
 
 /// What a request says of an earlier round of Keyway's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +52,7 @@ pub(crate) async fn resume(
     key: &ConnectorKey,
     body: &mut Bytes,
 ) -> Result<Round> {
-    if memchr::memmem::find(body, parked::PREFIX.as_bytes()).is_none() {
+    if MARK.find(body).is_none() {
         return Ok(Round::First);
     }
     Box::pin(resume_marked(gateway, caller, key, body)).await

@@ -8,7 +8,8 @@ use std::{
 };
 
 use axum::{
-    body::Body,
+    BoxError,
+    body::{Body, Bytes, HttpBody},
     http::{HeaderValue, Method, header},
     response::Response,
 };
@@ -70,9 +71,12 @@ impl Room {
     }
 
     /// The answer to the user, which keeps its place for as long as it streams.
-    pub(crate) fn keep(self, app: &AppState, user: &UserId, response: Response) -> Response {
+    pub(crate) fn keep<B>(self, app: &AppState, user: &UserId, response: Response<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
         if !is_stream(&response) {
-            return response;
+            return response.map(Body::new);
         }
         let taken = || Place::take(app, user, &mut app.streams.open());
         let place = self.0.unwrap_or_else(taken);
@@ -104,7 +108,7 @@ impl Drop for Place {
     }
 }
 
-fn is_stream(response: &Response) -> bool {
+fn is_stream<B>(response: &Response<B>) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     kind.and_then(|kind| kind.get(..EVENTS.len()))
         .is_some_and(|start| start.eq_ignore_ascii_case(EVENTS.as_bytes()))

@@ -2,6 +2,8 @@
 //! nothing falls back to another one.
 
 use axum::{
+    BoxError,
+    body::{Bytes, HttpBody},
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
     response::Response,
@@ -41,7 +43,10 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     /// The answer to the caller within its bounds. Every answer at an MCP door passes here.
-    pub(crate) fn hold(self, app: &AppState, caller: &Caller, response: Response) -> Response {
+    pub(crate) fn hold<B>(self, app: &AppState, caller: &Caller, response: Response<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
         self.lifetime.bind(self.room.keep(app, &caller.user, response))
     }
 }

@@ -4,7 +4,7 @@ use axum::{
     BoxError,
     body::{Bytes, HttpBody},
     extract::{FromRequest, Request},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -96,9 +96,10 @@ where
 
 /// Refuses a body that is not declared as `application/json`; parameters such as a charset are taken.
 fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
-    if essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let essence = value.and_then(|value| value.split(|byte| *byte == b';').next());
+    let essence = essence.map(<[u8]>::trim_ascii);
+    if essence.is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json")) {
         return Ok(());
     }
     Err(Problem::new(Code::UnsupportedMediaType, "send the body as application/json"))

@@ -2,7 +2,6 @@
 //! endpoint, all of the caller's connectors as one.
 
 use axum::{
-    body::Body,
     extract::{FromRequestParts as _, Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, Method},
     response::Response,
@@ -47,7 +46,7 @@ pub(crate) async fn proxy(
 ) -> Result<Response, Problem> {
     let request = ProxyRequest { method, headers, body };
     let response = proxy::forward(&app.gateway, &caller, &key, request).await?;
-    Ok(bounds.hold(&app, &caller, response.map(Body::new)))
+    Ok(bounds.hold(&app, &caller, response))
 }
 
 /// The connector that a request for [`proxy`] names, where its method and path leave no question. All other
@@ -70,7 +69,7 @@ pub(crate) fn call(
         let McpBody(body) = McpBody::read(&parts.headers, body).await?;
         let request = ProxyRequest { method: parts.method, headers: parts.headers, body };
         let response = proxy::forward(&app.gateway, &caller, &key, request).await?;
-        Ok(bounds.hold(&app, &caller, response.map(Body::new)))
+        Ok(bounds.hold(&app, &caller, response))
     }
 }
 
@@ -107,5 +106,5 @@ pub(crate) async fn aggregate(
     let scope = Scope::read(query.connectors.as_deref(), query.names.as_deref())?;
     let request = AggregateRequest { method, headers, body };
     let response = aggregate::serve(&app.gateway, &caller, scope, request).await?;
-    Ok(bounds.hold(&app, &caller, response.map(Body::new)))
+    Ok(bounds.hold(&app, &caller, response))
 }
