@@ -25,7 +25,7 @@ use crate::{
     targets::{MODES, Targets},
 };
 
-const WHOLE: Plan = Plan { rounds: 9, time: Duration::from_millis(1_300), streams: 100 };
+const WHOLE: Plan = Plan { rounds: 9, time: Duration::from_millis(1_300), streams: 300 };
 const QUICK: Plan = Plan { rounds: 3, time: Duration::from_millis(1_200), streams: 60 };
 
 /// What is measured, and how long.
